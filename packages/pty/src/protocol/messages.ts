@@ -1,0 +1,220 @@
+// Owns the words that server and host say to each other over the host's Unix socket.
+// Must not know sockets, files, or how a frame is cut (framing.ts). Plain JSON headers; bytes ride beside them.
+//
+// A frame carries one message: its JSON header and, for the messages marked "bytes", a binary body.
+// Requests carry `id` (chosen by the client, unique per connection); the reply repeats it. Events carry none.
+// Offsets are counts of output bytes from the session's start; ranges are half-open [from, to).
+
+/** Raised with every incompatible change of a message. A peer with another number is refused by name. */
+export const PROTOCOL_VERSION = 1;
+
+/** UUID of a session, lower case. */
+export type SessionId = string;
+
+export type RunState = 'starting' | 'running' | 'exited' | 'killed' | 'lost';
+
+export type EndReason = 'exit' | 'signal' | 'user' | 'idle' | 'limit' | 'host-lost' | 'failed-to-start';
+
+/** What the host knows of a session: the newest run and the journal's bounds. Times are epoch milliseconds. */
+export interface HostSession {
+  readonly id: SessionId;
+  readonly run: number;
+  readonly state: RunState;
+  /** Null before the child exists and after it ended. */
+  readonly pid: number | null;
+  readonly command: readonly string[];
+  readonly cwd: string;
+  readonly cols: number;
+  readonly rows: number;
+  readonly createdAt: number;
+  readonly lastActivityAt: number;
+  readonly endedAt: number | null;
+  readonly reason: EndReason | null;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  /** First byte still kept; grows by trimming. */
+  readonly firstOffset: number;
+  /** One past the last committed byte. */
+  readonly endOffset: number;
+  /** Id of the newest committed mark (0 when none): with endOffset the position of the journal's end. */
+  readonly lastMark: number;
+  readonly storedBytes: number;
+  readonly maxHistoryBytes: number;
+  /** Milliseconds without viewer, input and output after which the session may be ended; 0 = never. */
+  readonly idleTimeoutMs: number;
+}
+
+/**
+ * One thing that happened in a session, in journal order. `mark` ids grow within a session, so that
+ * (offset, mark) is a position: every entry up to it has been seen.
+ */
+export type MarkEntry =
+  | {
+      readonly kind: 'resize';
+      readonly offset: number;
+      readonly mark: number;
+      readonly at: number;
+      readonly cols: number;
+      readonly rows: number;
+    }
+  | {
+      readonly kind: 'seam';
+      readonly offset: number;
+      readonly mark: number;
+      readonly at: number;
+      readonly run: number;
+      readonly note: string;
+    }
+  | { readonly kind: 'gap'; readonly offset: number; readonly mark: number; readonly at: number; readonly lostBytes: number }
+  | { readonly kind: 'time'; readonly offset: number; readonly mark: number; readonly at: number }
+  | {
+      readonly kind: 'exit';
+      readonly offset: number;
+      readonly mark: number;
+      readonly at: number;
+      readonly run: number;
+      readonly state: RunState;
+      readonly reason: EndReason;
+      readonly exitCode: number | null;
+      readonly signal: string | null;
+    };
+
+/** A stored piece of output inside the body of a history page: `storedLength` bytes, in order of offset. */
+export interface HistoryPiece {
+  readonly offset: number;
+  /** Bytes of output after decoding. */
+  readonly length: number;
+  readonly codec: 'none' | 'zstd' | 'brotli';
+  readonly storedLength: number;
+  /** CRC-32 of the decoded bytes; null for the hot tail, which is not compressed. */
+  readonly crc: number | null;
+}
+
+// ---------------------------------------------------------------- requests (client to host)
+
+export type Request =
+  /** First on every connection. `secret`: contents of host.secret in the data directory. */
+  | { readonly type: 'hello'; readonly id: number; readonly protocol: number; readonly secret: string; readonly clientVersion: string }
+  | {
+      readonly type: 'create';
+      readonly id: number;
+      readonly sessionId: SessionId;
+      readonly command: readonly string[];
+      readonly cwd: string;
+      readonly env: Readonly<Record<string, string>>;
+      readonly cols: number;
+      readonly rows: number;
+      readonly maxHistoryBytes: number;
+      readonly idleTimeoutMs: number;
+    }
+  /** bytes: the input. `n` counts up from 1 per viewer; a number already applied is answered, not typed again. */
+  | { readonly type: 'input'; readonly id: number; readonly sessionId: SessionId; readonly viewerId: string; readonly n: number }
+  /** The highest input number applied for this viewer. */
+  | { readonly type: 'lastInput'; readonly id: number; readonly sessionId: SessionId; readonly viewerId: string }
+  | { readonly type: 'resize'; readonly id: number; readonly sessionId: SessionId; readonly cols: number; readonly rows: number }
+  /** Ends the process group; replied at once with `ok`, the end follows as an `exit` entry and a `session` event. */
+  | { readonly type: 'kill'; readonly id: number; readonly sessionId: SessionId; readonly reason: EndReason }
+  /** Forgets an ended session and its journal. */
+  | { readonly type: 'remove'; readonly id: number; readonly sessionId: SessionId }
+  | {
+      readonly type: 'update';
+      readonly id: number;
+      readonly sessionId: SessionId;
+      readonly maxHistoryBytes?: number;
+      readonly idleTimeoutMs?: number;
+    }
+  | { readonly type: 'list'; readonly id: number }
+  /**
+   * From the reply on, committed entries of the session are pushed as events, in order. The reply says where they begin;
+   * what lies before is read with `history`.
+   */
+  | { readonly type: 'follow'; readonly id: number; readonly sessionId: SessionId }
+  | { readonly type: 'unfollow'; readonly id: number; readonly sessionId: SessionId }
+  /** One page of committed history from (offset, mark), at most about maxBytes of output. `cursor`: from the page before, or null. */
+  | {
+      readonly type: 'history';
+      readonly id: number;
+      readonly sessionId: SessionId;
+      readonly fromOffset: number;
+      readonly afterMark: number;
+      readonly toOffset: number;
+      readonly maxBytes: number;
+      readonly cursor: string | null;
+    }
+  | { readonly type: 'status'; readonly id: number }
+  /** Ends all sessions, flushes, exits. */
+  | { readonly type: 'shutdown'; readonly id: number };
+
+export type RequestType = Request['type'];
+
+// ---------------------------------------------------------------- replies (host to client)
+
+export interface HostStatus {
+  readonly pid: number;
+  readonly version: string;
+  readonly protocol: number;
+  readonly startedAt: number;
+  readonly sessions: number;
+  readonly journalBytes: number;
+  readonly storage: 'ok' | 'paused' | 'memory';
+}
+
+export interface ReplyBodies {
+  readonly hello: { readonly protocol: number; readonly host: HostStatus; readonly sessions: readonly HostSession[] };
+  readonly create: { readonly session: HostSession };
+  readonly input: { readonly result: 'applied' | 'duplicate'; readonly lastInput: number; readonly endOffset: number };
+  readonly lastInput: { readonly lastInput: number };
+  readonly resize: { readonly session: HostSession };
+  readonly kill: { readonly session: HostSession };
+  readonly remove: Record<string, never>;
+  readonly update: { readonly session: HostSession };
+  readonly list: { readonly sessions: readonly HostSession[] };
+  readonly follow: { readonly offset: number; readonly mark: number; readonly session: HostSession };
+  readonly unfollow: Record<string, never>;
+  /** bytes: the stored pieces, one after the other. `next` is null when toOffset (or the journal's end) was reached. */
+  readonly history: {
+    readonly firstOffset: number;
+    readonly endOffset: number;
+    readonly pieces: readonly HistoryPiece[];
+    readonly marks: readonly MarkEntry[];
+    readonly next: { readonly offset: number; readonly mark: number; readonly cursor: string } | null;
+  };
+  readonly status: { readonly host: HostStatus };
+  readonly shutdown: Record<string, never>;
+}
+
+export type HostErrorCode =
+  | 'PROTOCOL_VERSION'
+  | 'NOT_ALLOWED'
+  | 'BAD_REQUEST'
+  | 'UNKNOWN_SESSION'
+  | 'SESSION_EXISTS'
+  | 'SESSION_ENDED'
+  | 'SESSION_ALIVE'
+  | 'SPAWN_FAILED'
+  | 'COMMAND_NOT_FOUND'
+  | 'CWD_NOT_FOUND'
+  | 'INPUT_GAP'
+  | 'INPUT_BUFFER_FULL'
+  | 'STORAGE_FAILED'
+  | 'TRIMMED'
+  | 'SHUTTING_DOWN'
+  | 'INTERNAL';
+
+export type Reply =
+  | { [T in RequestType]: { readonly type: 'reply'; readonly id: number; readonly to: T } & ReplyBodies[T] }[RequestType]
+  | { readonly type: 'error'; readonly id: number; readonly code: HostErrorCode; readonly message: string };
+
+// ---------------------------------------------------------------- events (host to client)
+
+export type HostEvent =
+  /** bytes: committed output from `offset`. */
+  | { readonly type: 'output'; readonly sessionId: SessionId; readonly offset: number }
+  | { readonly type: 'mark'; readonly sessionId: SessionId; readonly entry: MarkEntry }
+  /** A session was created or changed state, size, limits. Not sent for mere output. */
+  | { readonly type: 'session'; readonly session: HostSession }
+  | { readonly type: 'removed'; readonly sessionId: SessionId }
+  /** The follower read too slowly: pushes stopped; read on with `history` from where you are, then `follow` again. */
+  | { readonly type: 'lagged'; readonly sessionId: SessionId };
+
+export type HostMessage = Reply | HostEvent;

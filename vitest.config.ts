@@ -1,0 +1,37 @@
+// One runner for every package: node projects read the TypeScript sources (condition @cotg/source), no build needed.
+import solid from 'vite-plugin-solid';
+import { defineConfig } from 'vitest/config';
+
+const node = (name: string, root: string) => ({
+  ssr: { resolve: { conditions: ['@cotg/source', 'node', 'module', 'default'] } },
+  resolve: { conditions: ['@cotg/source'] },
+  test: {
+    name,
+    root,
+    environment: 'node' as const,
+    include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    // Real processes and real files: a test may wait long for a fact on a loaded machine, never for time.
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+  },
+});
+
+export default defineConfig({
+  test: {
+    // Two cores are the smallest machine we support; more workers only make real processes wait for each other.
+    maxWorkers: 2,
+    projects: [
+      node('db', 'packages/db'),
+      node('pty', 'packages/pty'),
+      node('api', 'packages/api'),
+      node('screen', 'packages/screen'),
+      node('server', 'apps/server'),
+      node('scripts', 'scripts'),
+      {
+        plugins: [solid()],
+        resolve: { conditions: ['@cotg/source', 'browser'] },
+        test: { name: 'web', root: 'apps/web', environment: 'jsdom' as const, include: ['src/**/*.test.ts', 'src/**/*.test.tsx'] },
+      },
+    ],
+  },
+});
