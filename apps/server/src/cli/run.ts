@@ -1,0 +1,97 @@
+// Owns the command line: which commands and flags there are, and that every failure is one clear line and an exit code.
+import { Command, CommanderError, Option } from 'commander';
+import { SETTINGS } from '../config.ts';
+import type { Flags, SettingName } from '../config.ts';
+import { EXIT, StartError, messageOf } from '../errors.ts';
+import { VERSION } from '../version.ts';
+import type { CliIo } from './io.ts';
+import { ls } from './ls.ts';
+import { newSession } from './new.ts';
+import type { NewOptions } from './new.ts';
+import { pair } from './pair.ts';
+import { serve } from './serve.ts';
+import { status } from './status.ts';
+import { stop } from './stop.ts';
+
+const settingNames = Object.keys(SETTINGS) as SettingName[];
+
+/** Commander names an option by its flag in camel case. */
+function optionKey(flag: string): string {
+  return flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function flagsFrom(options: Readonly<Record<string, unknown>>): Flags {
+  const flags: Partial<Record<SettingName, string>> = {};
+  for (const name of settingNames) {
+    const value = options[optionKey(SETTINGS[name].flag)];
+    if (typeof value === 'string') flags[name] = value;
+  }
+  return flags;
+}
+
+function settingOption(name: SettingName): Option {
+  const { flag, text, fallback } = SETTINGS[name];
+  return new Option(`--${flag} <value>`, `${text} (${name}${fallback === undefined ? '' : `, default ${fallback}`})`);
+}
+
+/** Returns the exit code. Never throws for what a person can cause. */
+export async function runCli(argv: readonly string[], io: CliIo): Promise<number> {
+  let exitCode: number = EXIT.done;
+  const program = new Command('cotg')
+    .description('Persistent terminals on your own computer, used from the phone in your hand.')
+    .version(VERSION)
+    .configureOutput({ writeOut: (text) => io.out(text.trimEnd()), writeErr: (text) => io.err(text.trimEnd()) })
+    .exitOverride();
+
+  const command = (name: string, description: string): Command =>
+    program
+      .command(name)
+      .description(description)
+      .exitOverride()
+      .configureOutput({ writeOut: (text) => io.out(text.trimEnd()), writeErr: (text) => io.err(text.trimEnd()) });
+
+  const withDataDir = (built: Command): Command => built.addOption(settingOption('COTG_DATA_DIR'));
+  const withJson = (built: Command): Command => withDataDir(built).option('--json', 'machine-readable output');
+
+  const serveCommand = program.command('serve', { isDefault: true }).description('run the server (what npm start does)').exitOverride();
+  for (const name of settingNames) serveCommand.addOption(settingOption(name));
+  serveCommand.action(async (options: Record<string, unknown>) => {
+    exitCode = await serve(flagsFrom(options), io);
+  });
+
+  withJson(command('status', 'what runs, where, and how much it keeps')).action(async (options: Record<string, unknown>) => {
+    exitCode = await status(flagsFrom(options), options, io);
+  });
+  withJson(command('ls', 'list the sessions')).action(async (options: Record<string, unknown>) => {
+    exitCode = await ls(flagsFrom(options), options, io);
+  });
+  withJson(command('pair', 'print a one-time link that lets a device in')).action(async (options: Record<string, unknown>) => {
+    exitCode = await pair(flagsFrom(options), options, io);
+  });
+  withJson(command('stop', 'stop the server; sessions run on'))
+    .option('--all', 'also end the host and every session')
+    .option('--yes', 'do not ask')
+    .action(async (options: Record<string, unknown>) => {
+      exitCode = await stop(flagsFrom(options), options, io);
+    });
+  withJson(command('new', 'start a session in this folder and print its id'))
+    .argument('[command...]', 'program and arguments, after --')
+    .option('--name <name>', 'a name for the list')
+    .option('--cwd <folder>', 'folder to start in')
+    .action(async (words: string[], options: Record<string, unknown>) => {
+      exitCode = await newSession(flagsFrom(options), words, options as NewOptions, io);
+    });
+
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    if (error instanceof StartError) {
+      io.err(`cotg: ${error.message}${error.hint === undefined ? '' : ` ${error.hint}`}`);
+      return error.exitCode;
+    }
+    io.err(`cotg: ${messageOf(error)}`);
+    return EXIT.failed;
+  }
+}

@@ -1,0 +1,66 @@
+// `cotg serve`: runs the server until it is told to stop.
+import { startServer } from '../compose.ts';
+import type { RunningServer } from '../compose.ts';
+import { loadConfig } from '../config.ts';
+import type { Flags } from '../config.ts';
+import { EXIT } from '../errors.ts';
+import { isOnPath } from '../find-on-path.ts';
+import { makeLogger } from '../log.ts';
+import { VERSION } from '../version.ts';
+import type { CliIo } from './io.ts';
+import { qrLines } from './qr.ts';
+
+/** After this a stop no longer waits for sockets and files. */
+const STOP_TIMEOUT_MS = 5000;
+const OWNER_AT_THE_COMPUTER = { kind: 'owner', address: 'console' } as const;
+
+export async function serve(flags: Flags, io: CliIo): Promise<number> {
+  const config = loadConfig({ flags, isTerminal: io.isTerminal, findOnPath: isOnPath });
+  const log = makeLogger({ level: config.logLevel, format: config.logFormat, name: 'server' });
+  const server = await startServer(config, { log });
+  await announce(server, io, config.publicUrl !== undefined);
+
+  const stopped = Promise.withResolvers<number>();
+  let stopping = false;
+  const stop = (signal: string): void => {
+    if (stopping) return;
+    stopping = true;
+    log.info({ signal }, 'stopping; sessions run on');
+    const deadline = setTimeout(() => stopped.resolve(EXIT.failed), STOP_TIMEOUT_MS);
+    server.close().then(
+      () => {
+        clearTimeout(deadline);
+        stopped.resolve(EXIT.done);
+      },
+      () => stopped.resolve(EXIT.failed),
+    );
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop(signal));
+  // A half-broken server is worse than a restarted one: sessions live in the host and clients come back by themselves.
+  process.on('uncaughtException', (error) => {
+    log.fatal({ error: error.stack }, 'server failed');
+    process.exit(EXIT.failed);
+  });
+  return stopped.promise;
+}
+
+async function announce(server: RunningServer, io: CliIo, hasPublicUrl: boolean): Promise<void> {
+  io.out(`claude-on-the-go ${VERSION} serves ${server.url}`);
+  // A log file is no place for a way in.
+  if (!io.isTerminal) return;
+  const { link } = server.pairing.start(OWNER_AT_THE_COMPUTER);
+  io.out('');
+  io.out(`  Open this once, within 5 minutes:  ${link}`);
+  if (hasPublicUrl) {
+    for (const line of await qrLines(link)) io.out(`  ${line}`);
+  } else {
+    io.out('');
+    io.out('  From your phone, put an encrypted way in front and tell the server its name, for example:');
+    io.out(`    tailscale serve --bg ${new URL(server.url).port}`);
+    io.out('    COTG_PUBLIC_URL=https://<this-computer>.<your-tailnet>.ts.net npm start');
+    io.out('  then `./cotg pair` prints a QR code.');
+  }
+  io.out('');
+  io.out('  Ctrl+C stops the server; sessions run on until `./cotg stop --all`.');
+  io.out('');
+}

@@ -1,0 +1,61 @@
+// Owns how a command reaches the server of a data directory: server.json, the owner token, the typed client.
+import { createClient, errorCodeOf } from '@cotg/api/client';
+import type { Client } from '@cotg/api/client';
+import { loadConfig } from '../config.ts';
+import type { Flags } from '../config.ts';
+import { findDataDir } from '../data-dir.ts';
+import type { DataDir } from '../data-dir.ts';
+import { EXIT, StartError, messageOf } from '../errors.ts';
+import type { ExitCode } from '../errors.ts';
+import { readServerInfo } from '../server-info.ts';
+import type { ServerInfo } from '../server-info.ts';
+
+/** On one computer an answer takes milliseconds; a loaded one gets time. */
+const REACH_TIMEOUT_MS = 5000;
+
+export interface Located {
+  readonly dataDir: DataDir;
+  readonly info: ServerInfo;
+}
+
+/** Throws StartError NOT_SERVING when nobody serves this data directory. */
+export async function locateServer(flags: Flags): Promise<Located> {
+  const config = loadConfig({ flags });
+  const dataDir = findDataDir(config.dataDir);
+  const info = dataDir && readServerInfo(dataDir.serverInfo);
+  if (!dataDir || !info || !(await answers(info.url))) {
+    throw new StartError('NOT_SERVING', `No server answers for ${config.dataDir}.`, { exitCode: EXIT.notReachable, hint: '`cotg serve` (or npm start) starts one.' });
+  }
+  return { dataDir, info };
+}
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(new URL('/healthz', url), { signal: AbortSignal.timeout(REACH_TIMEOUT_MS) });
+    await response.body?.cancel();
+    return response.ok;
+  } catch {
+    return false; // Refused, reset or silent: not serving.
+  }
+}
+
+/** Runs `use` with a client that is signed in as the owner, and closes it. */
+export async function withServer<T>(flags: Flags, use: (api: Client['api'], located: Located) => Promise<T>): Promise<T> {
+  const located = await locateServer(flags);
+  const client = createClient({ url: located.info.url, token: located.dataDir.ownerToken });
+  try {
+    return await use(client.api, located);
+  } catch (error) {
+    throw commandErrorOf(error);
+  } finally {
+    await client.close();
+  }
+}
+
+function commandErrorOf(error: unknown): Error {
+  if (error instanceof StartError) return error;
+  const code = errorCodeOf(error);
+  const exitCode: ExitCode =
+    code === 'UNAUTHORIZED' || code === 'FORBIDDEN' ? EXIT.notAllowed : code === 'BAD_INPUT' ? EXIT.usage : code === 'HOST_UNREACHABLE' || code === undefined ? EXIT.notReachable : EXIT.failed;
+  return new StartError('REQUEST_FAILED', messageOf(error), { exitCode, cause: error });
+}

@@ -1,0 +1,154 @@
+// Owns the server's object graph: builds it from the settings, in order, and takes it apart in reverse. Tests use it too.
+import { fileURLToPath } from 'node:url';
+import { openCatalog } from '@cotg/db/catalog';
+import { acquireLease } from '@cotg/db/lease';
+import { connectOrLaunchHost } from '@cotg/pty/client';
+import type { Config } from './config.ts';
+import { openDataDir } from './data-dir.ts';
+import type { DataDir } from './data-dir.ts';
+import { EXIT, StartError, messageOf } from './errors.ts';
+import { prepareHostProgram } from './host-runtime.ts';
+import { accessPolicy } from './http/access.ts';
+import { cookieNameFor } from './http/credentials.ts';
+import { makeGate } from './http/gate.ts';
+import { makeRest } from './http/rest.ts';
+import { listen } from './http/server.ts';
+import { loadStaticShell } from './http/static.ts';
+import { makeTrpcSockets } from './http/trpc-ws.ts';
+import type { Logger } from './log.ts';
+import { readServerInfo, removeServerInfo, writeServerInfo } from './server-info.ts';
+import { HistoryService } from './services/history-service.ts';
+import { openHostLink } from './services/host-link.ts';
+import { OutputService } from './services/output-service.ts';
+import { PairingService } from './services/pairing-service.ts';
+import { SessionService } from './services/session-service.ts';
+import { SystemService } from './services/system-service.ts';
+import { VERSION } from './version.ts';
+
+/** A host starts in about 0.1 s; a loaded phone-sized board may take many times that. */
+const HOST_START_TIMEOUT_MS = 15_000;
+const DEFAULT_WEB_ROOT = fileURLToPath(new URL('../../web/dist', import.meta.url));
+
+export interface RunningServer {
+  readonly url: string;
+  /** Where a phone reaches it; the same as `url` unless COTG_PUBLIC_URL is set. */
+  readonly publicUrl: string;
+  readonly dataDir: DataDir;
+  readonly pairing: PairingService;
+  close(): Promise<void>;
+}
+
+/** Things to undo, newest first. */
+class Undo {
+  readonly #steps: (() => void | Promise<void>)[] = [];
+  readonly #log: Logger;
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+  add(step: () => void | Promise<void>): void {
+    this.#steps.push(step);
+  }
+  async all(): Promise<void> {
+    for (let step = this.#steps.pop(); step; step = this.#steps.pop()) {
+      try {
+        await step();
+      } catch (error) {
+        this.#log.error({ error: messageOf(error) }, 'could not close everything');
+      }
+    }
+  }
+}
+
+/** Throws StartError with one clear line; nothing is left half-made. */
+export async function startServer(config: Config, options: { log: Logger; webRoot?: string }): Promise<RunningServer> {
+  const { log } = options;
+  const undo = new Undo(log);
+  try {
+    const startedAt = new Date();
+    const dataDir = openDataDir(config.dataDir);
+    const lease = acquireLease(dataDir.serverLock);
+    if (!lease) throw alreadyServed(dataDir);
+    undo.add(() => lease.release());
+
+    // The port before the host: when it is busy, nothing has been started.
+    const http = await listen({ host: config.host, port: config.port, log });
+    undo.add(() => http.close());
+    const shell = loadStaticShell(options.webRoot ?? DEFAULT_WEB_ROOT);
+
+    const catalog = await openCatalog({ path: dataDir.catalog });
+    undo.add(() => catalog.close());
+
+    const program = prepareHostProgram(dataDir.hostRuntimes);
+    const host = await openHostLink({
+      log,
+      connect: async (signal) => {
+        const { client, launched } = await connectOrLaunchHost({
+          socketPath: dataDir.hostSocket,
+          secret: dataDir.hostSecret,
+          clientVersion: VERSION,
+          command: { execPath: program.execPath, args: [...program.args, dataDir.path, config.sync] },
+          env: hostEnvironment(config.childEnv),
+          logPath: dataDir.hostLog,
+          timeoutMs: HOST_START_TIMEOUT_MS,
+          signal,
+        });
+        if (launched) program.removeOthers();
+        return client;
+      },
+    });
+    undo.add(() => host.close());
+
+    const shownHost = config.host.includes(':') ? `[${config.host}]` : config.host;
+    const url = `http://${shownHost}:${http.port}`;
+    const publicUrl = config.publicUrl ?? url;
+    const pairing = await PairingService.open({ catalog, publicUrl: () => publicUrl });
+    let output: OutputService | undefined;
+    const sessions = await SessionService.open({
+      host,
+      catalog,
+      defaultCommand: config.command,
+      childEnv: config.childEnv,
+      maxHistoryBytes: config.maxHistoryBytes,
+      maxSessions: config.maxSessions,
+      viewersOf: (id) => output?.viewersOf(id) ?? 0,
+    });
+    undo.add(() => sessions.close());
+    output = new OutputService({ host, view: (session) => sessions.view(session), viewersChanged: (id) => sessions.viewersChanged(id) });
+    const streams = output;
+    undo.add(() => streams.close());
+
+    const system = new SystemService({ host, dataDir: dataDir.path, catalogPath: dataDir.catalog, version: VERSION, startedAt });
+    const cookieName = cookieNameFor(catalog.instanceId);
+    const policy = accessPolicy({ host: config.host, port: http.port, publicUrl: config.publicUrl, allowedHosts: config.allowedHosts });
+    http.ready({
+      gate: makeGate(policy, { ownerToken: dataDir.ownerToken, cookieName, findDevice: (hash) => pairing.findDevice(hash) }),
+      shell,
+      rest: makeRest({ sessions, output, system, history: new HistoryService(host), pairing, cookieName, version: VERSION, log }),
+      sockets: makeTrpcSockets({ context: { sessions, output, system, pairing }, log }),
+    });
+
+    writeServerInfo(dataDir.serverInfo, { pid: process.pid, url, version: VERSION, startedAt: startedAt.toISOString() });
+    undo.add(() => removeServerInfo(dataDir.serverInfo));
+    return { url, publicUrl, dataDir, pairing, close: () => undo.all() };
+  } catch (error) {
+    await undo.all();
+    if (error instanceof StartError) throw error;
+    throw new StartError('HOST_UNREACHABLE', messageOf(error), { cause: error });
+  }
+}
+
+function alreadyServed(dataDir: DataDir): StartError {
+  const info = readServerInfo(dataDir.serverInfo);
+  const where = info ? `at ${info.url} (pid ${info.pid})` : '(it is just starting or stopping)';
+  return new StartError('ALREADY_SERVED', `Already serving ${where}.`, { exitCode: EXIT.alreadyServed, hint: '`cotg pair` lets another device in; `cotg stop` stops it.' });
+}
+
+/** The host itself needs little; what its children get comes with each session. */
+function hostEnvironment(childEnv: Readonly<Record<string, string>>): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const name of ['PATH', 'HOME', 'USER', 'LOGNAME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'XDG_RUNTIME_DIR']) {
+    const value = childEnv[name];
+    if (value !== undefined) kept[name] = value;
+  }
+  return kept;
+}

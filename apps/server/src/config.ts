@@ -1,0 +1,198 @@
+// Owns the settings: one schema with defaults, units and texts. Flag, then environment, then config.json, then default.
+// The only place that reads process.env; `cotg serve --help` and the README's table come from SETTINGS.
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+import { z } from 'zod';
+import { EXIT, StartError, errnoOf, messageOf } from './errors.ts';
+import { MIB, isLoopback, parseCommand } from './settings.ts';
+
+const integer = (min: number, max: number) =>
+  z.string().transform((text, ctx) => {
+    const value = /^\d{1,12}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= min && value <= max)) ctx.addIssue(`takes a whole number from ${min} to ${max}`);
+    return value;
+  });
+
+const oneOf = <T extends string>(...values: readonly [T, ...T[]]) =>
+  z.string().transform((text, ctx) => {
+    const value = values.find((candidate) => candidate === text);
+    if (value === undefined) ctx.addIssue(`takes ${values.join(' or ')}`);
+    return value ?? z.NEVER;
+  });
+
+const bindAddress = z.string().transform((text, ctx) => {
+  if (!/^[A-Za-z0-9.:\-[\]]{1,253}$/.test(text)) ctx.addIssue('takes an address such as 127.0.0.1');
+  return text.replace(/^\[|\]$/g, '');
+});
+
+const folder = z.string().transform((text, ctx) => {
+  if (text.trim() === '' || text.includes('\0')) ctx.addIssue('takes a folder');
+  return resolve(text);
+});
+
+const command = z.string().transform((text, ctx) => {
+  const argv = parseCommand(text);
+  if (!argv) ctx.addIssue('takes a program and its arguments, or a JSON array of strings');
+  return argv ?? z.NEVER;
+});
+
+const publicUrl = z.string().transform((text, ctx) => {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const ok = url && (url.protocol === 'https:' || url.protocol === 'http:') && url.pathname === '/' && !url.search && !url.hash && !url.username;
+  if (!ok) ctx.addIssue('takes an address such as https://terminals.example.org, without a path');
+  return url?.origin ?? z.NEVER;
+});
+
+const hostList = z.string().transform((text, ctx) => {
+  const hosts = text.split(',').map((host) => host.trim().toLowerCase());
+  if (!hosts.every((host) => /^(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:\d{1,5})?$/.test(host))) ctx.addIssue('takes host names with an optional port, separated by commas');
+  return hosts;
+});
+
+interface Setting {
+  readonly flag: string;
+  readonly schema: z.ZodType<unknown, string>;
+  /** Text, or undefined for "none". */
+  readonly fallback: string | undefined;
+  readonly text: string;
+}
+
+/** In the order of the documentation. Settings that nothing reads yet are not here: an accepted switch must do something. */
+export const SETTINGS = {
+  COTG_HOST: { flag: 'host', schema: bindAddress, fallback: '127.0.0.1', text: 'address to listen on; only loopback addresses are accepted' },
+  COTG_PORT: { flag: 'port', schema: integer(0, 65_535), fallback: '7433', text: 'port to listen on; 0 = any free one' },
+  COTG_DATA_DIR: { flag: 'data-dir', schema: folder, fallback: undefined, text: 'folder of everything that is kept' },
+  COTG_COMMAND: { flag: 'command', schema: command, fallback: undefined, text: 'what a new session runs; default: claude when it is on the PATH, else $SHELL' },
+  COTG_SYNC: { flag: 'sync', schema: oneOf('normal', 'full'), fallback: 'normal', text: 'normal: a power cut costs about the last 200 ms; full: every commit is synced' },
+  MAX_SESSION_HISTORY_MB: { flag: 'max-session-history', schema: integer(1, 1_048_576), fallback: '50', text: 'history kept per session, MiB uncompressed' },
+  COTG_MAX_SESSIONS: { flag: 'max-sessions', schema: integer(1, 10_000), fallback: '200', text: 'living sessions at most' },
+  COTG_PUBLIC_URL: { flag: 'public-url', schema: publicUrl, fallback: undefined, text: 'address under which your phone reaches this server, such as https://box.tailnet.ts.net' },
+  COTG_ALLOWED_HOSTS: { flag: 'allowed-hosts', schema: hostList, fallback: undefined, text: 'further Host names to answer to, separated by commas' },
+  COTG_LOG_LEVEL: { flag: 'log-level', schema: oneOf('trace', 'debug', 'info', 'warn', 'error', 'silent'), fallback: 'info', text: 'how much to log' },
+  COTG_LOG_FORMAT: { flag: 'log-format', schema: oneOf('pretty', 'json'), fallback: undefined, text: 'default: pretty on a terminal, else json' },
+} as const satisfies Record<string, Setting>;
+
+export type SettingName = keyof typeof SETTINGS;
+
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  readonly dataDir: string;
+  readonly command: readonly string[];
+  readonly sync: 'normal' | 'full';
+  readonly maxHistoryBytes: number;
+  readonly maxSessions: number;
+  readonly publicUrl: string | undefined;
+  readonly allowedHosts: readonly string[];
+  readonly logLevel: string;
+  readonly logFormat: 'pretty' | 'json';
+  /** Environment that children start from: the user's own, before our set-up changed it. */
+  readonly childEnv: Readonly<Record<string, string>>;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+export type Flags = Readonly<Partial<Record<SettingName, string>>>;
+
+function defaultDataDir(env: Environment): string {
+  if (process.platform === 'darwin') return join(homedir(), 'Library', 'Application Support', 'claude-on-the-go');
+  const base = env['XDG_DATA_HOME'];
+  return join(base && isAbsolute(base) ? base : join(homedir(), '.local', 'share'), 'claude-on-the-go');
+}
+
+/** The text of a setting and where it comes from; undefined when it is not set. An empty variable counts as not set. */
+function valueOf(name: SettingName, sources: { flags: Flags; env: Environment; file: Readonly<Record<string, unknown>> }): { text: string; from: string } | undefined {
+  const flag = sources.flags[name];
+  if (flag !== undefined) return { text: flag, from: `--${SETTINGS[name].flag}` };
+  const variable = sources.env[name];
+  if (variable !== undefined && variable !== '') return { text: variable, from: name };
+  const stored = sources.file[name];
+  if (stored !== undefined) return { text: typeof stored === 'string' ? stored : JSON.stringify(stored), from: `${name} in config.json` };
+  return undefined;
+}
+
+function badSetting(from: string, problem: string): StartError {
+  return new StartError('BAD_SETTING', `${from} ${problem}.`, { exitCode: EXIT.usage, hint: 'cotg serve --help lists the settings.' });
+}
+
+function readConfigFile(dataDir: string): Record<string, unknown> {
+  const path = join(dataDir, 'config.json');
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    // Not there, or the folder is not usable: the folder's own check says so more clearly.
+    if (errnoOf(error) !== undefined) return {};
+    throw error;
+  }
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed as Record<string, unknown>;
+  } catch (error) {
+    throw badSetting(path, `is not JSON (${messageOf(error)})`);
+  }
+  throw badSetting(path, 'must hold one JSON object');
+}
+
+/** Variables that belong to us, to the package managers that started us, or to the terminal we were started in. */
+const NOT_FOR_CHILDREN = /^(COTG_|MAX_SESSION_HISTORY_MB$|npm_|pnpm_|PNPM_|TURBO_|NODE_OPTIONS$|NODE_ENV$|INIT_CWD$|TMUX|STY$|TERM_PROGRAM|VTE_VERSION$|WINDOWID$|COLUMNS$|LINES$)/;
+
+function childEnvironment(env: Environment): Record<string, string> {
+  const result: Record<string, string> = {};
+  for (const [name, value] of Object.entries(env)) {
+    if (value !== undefined && !NOT_FOR_CHILDREN.test(name)) result[name] = value;
+  }
+  return { ...result, TERM: 'xterm-256color', COLORTERM: 'truecolor' };
+}
+
+export function loadConfig(options: { flags?: Flags; env?: Environment; isTerminal?: boolean; findOnPath?: (name: string, path: string) => boolean } = {}): Config {
+  const env = options.env ?? process.env;
+  const flags = options.flags ?? {};
+  const dirText = valueOf('COTG_DATA_DIR', { flags, env, file: {} })?.text;
+  const dataDir = resolve(dirText ?? defaultDataDir(env));
+  const file = readConfigFile(dataDir);
+  for (const name of Object.keys(file)) {
+    if (!(name in SETTINGS)) throw badSetting(`config.json: ${name}`, 'is not a setting');
+  }
+
+  const read = <N extends SettingName>(name: N): z.output<(typeof SETTINGS)[N]['schema']> | undefined => {
+    const found = valueOf(name, { flags, env, file });
+    const setting: Setting = SETTINGS[name];
+    const text = found?.text ?? setting.fallback;
+    if (text === undefined) return undefined;
+    const parsed = setting.schema.safeParse(text);
+    if (!parsed.success) throw badSetting(`${found?.from ?? name}=${JSON.stringify(text)}`, parsed.error.issues[0]?.message ?? 'is not valid');
+    return parsed.data as z.output<(typeof SETTINGS)[N]['schema']>;
+  };
+  const required = <N extends SettingName>(name: N): z.output<(typeof SETTINGS)[N]['schema']> => {
+    const value = read(name);
+    if (value === undefined) throw badSetting(name, 'is missing');
+    return value as z.output<(typeof SETTINGS)[N]['schema']>;
+  };
+
+  const host = required('COTG_HOST');
+  if (!isLoopback(host)) {
+    throw new StartError('NOT_LOOPBACK', `COTG_HOST=${host} is not a loopback address: without TLS anybody on the network could read your terminals.`, {
+      exitCode: EXIT.usage,
+      hint: 'Keep 127.0.0.1 and put a tunnel or a TLS proxy in front (see README, “From your phone”).',
+    });
+  }
+  const childEnv = childEnvironment(env);
+  const findOnPath = options.findOnPath ?? (() => false);
+  const shell = env['SHELL'];
+  const defaultCommand = findOnPath('claude', childEnv['PATH'] ?? '') ? ['claude'] : [shell && isAbsolute(shell) ? shell : '/bin/sh'];
+  return {
+    host,
+    port: required('COTG_PORT'),
+    dataDir,
+    command: read('COTG_COMMAND') ?? defaultCommand,
+    sync: required('COTG_SYNC'),
+    maxHistoryBytes: required('MAX_SESSION_HISTORY_MB') * MIB,
+    maxSessions: required('COTG_MAX_SESSIONS'),
+    publicUrl: read('COTG_PUBLIC_URL'),
+    allowedHosts: read('COTG_ALLOWED_HOSTS') ?? [],
+    logLevel: required('COTG_LOG_LEVEL'),
+    logFormat: read('COTG_LOG_FORMAT') ?? (options.isTerminal ? 'pretty' : 'json'),
+    childEnv,
+  };
+}

@@ -1,0 +1,134 @@
+// Owns the data directory: its place, its rights, the secrets in it. Must not know what the databases hold.
+//
+// Everything here is a way in: the folder is 0700, made so at once, and refused when others could write to it.
+import { randomBytes } from 'node:crypto';
+import { closeSync, fchmodSync, lstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync, fsyncSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { EXIT, StartError, errnoOf, messageOf } from './errors.ts';
+
+const DIR_MODE = 0o700;
+const FILE_MODE = 0o600;
+const OTHERS = 0o077;
+/** 256 bits: nobody guesses it, and a plain hash is enough to store it elsewhere. */
+const SECRET_BYTES = 32;
+const SECRET_PATTERN = /^[A-Za-z0-9_-]{43}$/;
+
+export interface DataDir {
+  readonly path: string;
+  readonly journal: string;
+  readonly catalog: string;
+  readonly hostLock: string;
+  readonly serverLock: string;
+  readonly hostSocket: string;
+  readonly hostLog: string;
+  readonly hostRuntimes: string;
+  readonly serverInfo: string;
+  /** Let the command and local scripts in. */
+  readonly ownerToken: string;
+  /** What a server says to the host. */
+  readonly hostSecret: string;
+}
+
+function pathsIn(path: string): Omit<DataDir, 'ownerToken' | 'hostSecret'> {
+  return {
+    path,
+    journal: join(path, 'journal.db'),
+    catalog: join(path, 'catalog.db'),
+    hostLock: join(path, 'host.lock'),
+    serverLock: join(path, 'server.lock'),
+    hostSocket: join(path, 'host.sock'),
+    hostLog: join(path, 'host.log'),
+    hostRuntimes: join(path, 'host-runtime'),
+    serverInfo: join(path, 'server.json'),
+  };
+}
+
+const ownerTokenFile = (path: string): string => join(path, 'owner.token');
+const hostSecretFile = (path: string): string => join(path, 'host.secret');
+
+/** Why a folder cannot be trusted with a shell; undefined when it can. */
+function unsafe(path: string): string | undefined {
+  const entry = lstatSync(path);
+  if (entry.isSymbolicLink()) return 'is a symbolic link';
+  if (!entry.isDirectory()) return 'is not a folder';
+  const me = process.getuid?.();
+  if (me !== undefined && entry.uid !== me) return 'belongs to another user';
+  if ((entry.mode & OTHERS) !== 0) return `can be entered by others (mode ${(entry.mode & 0o777).toString(8)})`;
+  const parent = statSync(dirname(path));
+  const sticky = (parent.mode & 0o1000) !== 0;
+  if ((parent.mode & 0o002) !== 0 && !sticky) return 'lies in a folder that everybody can write to';
+  return undefined;
+}
+
+/** A file that appears whole or not at all, readable by the owner only. */
+export function writePrivateFile(path: string, content: string): void {
+  const temporary = `${path}.${process.pid}.tmp`;
+  const fd = openSync(temporary, 'w', FILE_MODE);
+  try {
+    fchmodSync(fd, FILE_MODE);
+    writeSync(fd, content);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  // After a crash either the old content or the new one is there.
+  renameSync(temporary, path);
+}
+
+function readSecret(path: string): string | undefined {
+  try {
+    const text = readFileSync(path, 'utf8').trim();
+    if (SECRET_PATTERN.test(text)) return text;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+  // Never "no token": an emptied or damaged secret must not open the door.
+  throw new StartError('DATA_DIR_UNSAFE', `${path} does not hold a valid secret.`, { hint: 'Delete the file to get a new one.' });
+}
+
+function readOrMakeSecret(path: string): string {
+  const existing = readSecret(path);
+  if (existing !== undefined) return existing;
+  const secret = randomBytes(SECRET_BYTES).toString('base64url');
+  writePrivateFile(path, `${secret}\n`);
+  return secret;
+}
+
+/** Makes the folder when it is missing, checks it, and reads or makes the secrets. Call only while holding nothing else. */
+export function openDataDir(path: string): DataDir {
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    try {
+      mkdirSync(path, { mode: DIR_MODE });
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw error;
+    }
+    const problem = unsafe(path);
+    if (problem !== undefined) {
+      throw new StartError('DATA_DIR_UNSAFE', `The data directory ${path} ${problem}.`, {
+        exitCode: EXIT.notAllowed,
+        hint: `chmod 700 ${path}, or choose another with COTG_DATA_DIR.`,
+      });
+    }
+    // Writing tells more than mode bits: read-only mounts, quotas, full disks.
+    const probe = join(path, `.write-test.${process.pid}`);
+    writePrivateFile(probe, '');
+    rmSync(probe);
+    return { ...pathsIn(path), ownerToken: readOrMakeSecret(ownerTokenFile(path)), hostSecret: readOrMakeSecret(hostSecretFile(path)) };
+  } catch (error) {
+    if (error instanceof StartError) throw error;
+    throw new StartError('DATA_DIR_UNUSABLE', `The data directory ${path} cannot be used: ${messageOf(error)}.`, {
+      hint: 'Choose another with COTG_DATA_DIR.',
+      cause: error,
+    });
+  }
+}
+
+/** For commands that only talk to a server: undefined when there has never been one. */
+export function findDataDir(path: string): DataDir | undefined {
+  const ownerToken = readSecret(ownerTokenFile(path));
+  const hostSecret = readSecret(hostSecretFile(path));
+  if (ownerToken === undefined || hostSecret === undefined) return undefined;
+  return { ...pathsIn(path), ownerToken, hostSecret };
+}

@@ -1,0 +1,63 @@
+// Entry of the host process: takes the lease of its data directory, opens the journal, wires the host, and stays. No HTTP,
+// no emulator, nothing that a web request alone could bring down.
+//
+// Arguments: DATA_DIR, and the `sync` setting. The server starts it detached, with its log as stderr.
+import { acquireLease } from '@cotg/db/lease';
+import { openJournal } from '@cotg/db/journal';
+import { startHost } from '@cotg/pty/host';
+import { findDataDir } from './data-dir.ts';
+import { EXIT, messageOf } from './errors.ts';
+import { VERSION } from './version.ts';
+
+const MINIMUM_NODE_MAJOR = 24;
+
+function log(level: 'info' | 'warn' | 'error', message: string, fields: Readonly<Record<string, unknown>> = {}): void {
+  process.stderr.write(`${JSON.stringify({ level, time: new Date().toISOString(), name: 'host', pid: process.pid, msg: message, ...fields })}\n`);
+}
+
+async function main(dataDirPath: string | undefined, sync: string | undefined): Promise<void> {
+  process.umask(0o077);
+  if (Number(process.versions.node.split('.')[0]) < MINIMUM_NODE_MAJOR) {
+    log('error', `the host needs Node ${MINIMUM_NODE_MAJOR} or newer`);
+    process.exit(EXIT.failed);
+  }
+  const dataDir = dataDirPath === undefined ? undefined : findDataDir(dataDirPath);
+  if (!dataDir) {
+    log('error', 'no data directory', { dataDir: dataDirPath });
+    process.exit(EXIT.usage);
+  }
+  // One host per data directory: whoever holds the lease owns journal.db and the socket.
+  const lease = acquireLease(dataDir.hostLock);
+  if (!lease) {
+    log('info', 'another host serves this data directory');
+    process.exit(EXIT.alreadyServed);
+  }
+  // The terminal or the session that started the server may go; the host stays.
+  process.on('SIGHUP', () => undefined);
+  process.on('SIGINT', () => undefined);
+
+  const journal = await openJournal({
+    path: dataDir.journal,
+    synchronous: sync === 'full' ? 'full' : 'normal',
+    onNotice: (notice) => log('warn', 'storage', { notice }),
+  });
+  const host = await startHost({ journal, socketPath: dataDir.hostSocket, secret: dataDir.hostSecret, version: VERSION, log });
+  process.on('SIGTERM', () => {
+    log('info', 'asked to stop');
+    void host.shutdown();
+  });
+  log('info', 'host serves', { version: VERSION, node: process.version });
+  await host.closed;
+  await journal.close();
+  lease.release();
+  log('info', 'host ended');
+  process.exit(EXIT.done);
+}
+
+process.on('uncaughtException', (error) => {
+  // Going on with half a state could write a wrong journal; the sessions' history is safe on disk.
+  log('error', 'host failed', { error: error.stack ?? messageOf(error) });
+  process.exit(EXIT.failed);
+});
+
+await main(process.argv[2], process.argv[3]);

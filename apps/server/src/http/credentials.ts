@@ -1,0 +1,61 @@
+// Owns who a request comes from: the owner's token or a device's cookie. Tokens are compared as hashes in constant time and
+// are never read from a URL.
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { parseCookie } from 'cookie';
+import type { Caller, DeviceRole } from '@cotg/api';
+import { headerValues } from './access.ts';
+
+/** Longer than any token or cookie of ours; what is longer is not hashed at all. */
+const MAX_CREDENTIAL_CHARS = 4096;
+
+export function hashToken(token: string): Buffer {
+  return createHash('sha256').update(token).digest();
+}
+
+export interface KnownDevice {
+  readonly id: string;
+  readonly role: DeviceRole;
+}
+
+export interface Credentials {
+  readonly ownerToken: string;
+  readonly cookieName: string;
+  /** A device that is not revoked. */
+  findDevice(tokenHash: Buffer): KnownDevice | undefined;
+}
+
+export function cookieNameFor(instance: string): string {
+  return `__Host-cotg-${instance}`;
+}
+
+function bearerToken(rawHeaders: readonly string[]): string | undefined | 'malformed' {
+  const values = headerValues(rawHeaders, 'authorization');
+  if (values.length === 0) return undefined;
+  const value = values[0] ?? '';
+  if (values.length > 1 || value.length > MAX_CREDENTIAL_CHARS) return 'malformed';
+  return /^Bearer ([A-Za-z0-9_-]+)$/.exec(value)?.[1] ?? 'malformed';
+}
+
+/** `via` decides which other checks apply: a cookie is sent by any page, a header only by who knows the token. */
+export type Identified = { readonly caller: Caller; readonly via: 'bearer' | 'cookie' };
+
+/** Undefined: nobody we know. A wrong bearer token is never rescued by a cookie. */
+export function identify(credentials: Credentials, rawHeaders: readonly string[], address: string): Identified | undefined {
+  const bearer = bearerToken(rawHeaders);
+  if (bearer === 'malformed') return undefined;
+  if (bearer !== undefined) {
+    const isOwner = timingSafeEqual(hashToken(bearer), hashToken(credentials.ownerToken));
+    if (isOwner) return { caller: { kind: 'owner', address }, via: 'bearer' };
+    return deviceOf(credentials, bearer, address, 'bearer');
+  }
+  const cookies = headerValues(rawHeaders, 'cookie');
+  const header = cookies[0] ?? '';
+  if (cookies.length !== 1 || header.length > MAX_CREDENTIAL_CHARS) return undefined;
+  const token = parseCookie(header)[credentials.cookieName];
+  return token === undefined || token === '' ? undefined : deviceOf(credentials, token, address, 'cookie');
+}
+
+function deviceOf(credentials: Credentials, token: string, address: string, via: 'bearer' | 'cookie'): Identified | undefined {
+  const device = credentials.findDevice(hashToken(token));
+  return device && { caller: { kind: 'device', deviceId: device.id, role: device.role, address }, via };
+}

@@ -1,0 +1,74 @@
+// Owns the one decision that every request and upgrade passes before anything else runs: may it go on, and as whom?
+// Order: Host, Origin, where a browser says the request comes from, public or not, credentials, right. Nothing outside this
+// file lets anybody in.
+import type { IncomingMessage } from 'node:http';
+import { ApiError } from '@cotg/api';
+import type { Caller } from '@cotg/api';
+import { headerValues, isAllowedHost, originState } from './access.ts';
+import type { AccessPolicy } from './access.ts';
+import { identify } from './credentials.ts';
+import type { Credentials } from './credentials.ts';
+
+export type Passed = { readonly kind: 'public' } | { readonly kind: 'known'; readonly caller: Caller };
+
+/** The only things that answer without credentials; a test fails when another one does. */
+export const PUBLIC_ROUTES = [
+  { method: 'GET', path: '/healthz' },
+  { method: 'POST', path: '/api/pair' },
+] as const;
+
+const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
+const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PATCH', 'DELETE']);
+
+export interface Gate {
+  /** Throws ApiError: HOST_REFUSED, ORIGIN_REFUSED, UNAUTHORIZED, METHOD_NOT_ALLOWED. */
+  check(request: IncomingMessage, kind: 'request' | 'upgrade'): Passed;
+}
+
+/** Everything below is the API; the rest is the static shell, which holds nothing of the owner's. */
+export function isGuardedPath(path: string): boolean {
+  return path === '/api' || path === '/trpc' || path === '/metrics' || path.startsWith('/api/') || path.startsWith('/trpc/');
+}
+
+/** Path of a request line; undefined for absolute-form and other oddities, which are refused. */
+export function pathOf(request: IncomingMessage): string | undefined {
+  const target = request.url ?? '';
+  if (!target.startsWith('/') || target.startsWith('//')) return undefined;
+  const end = target.search(/[?#]/);
+  return end === -1 ? target : target.slice(0, end);
+}
+
+export function makeGate(policy: AccessPolicy, credentials: Credentials): Gate {
+  return {
+    check(request, kind) {
+      const { rawHeaders } = request;
+      const method = request.method ?? '';
+      if (!isAllowedHost(policy, rawHeaders)) {
+        throw new ApiError('HOST_REFUSED', 'This server does not answer to that Host.', {
+          hint: 'Set COTG_PUBLIC_URL or COTG_ALLOWED_HOSTS to the name you use.',
+        });
+      }
+      const origin = originState(policy, rawHeaders);
+      if (origin === 'refused') throw new ApiError('ORIGIN_REFUSED', 'Requests from that Origin are refused.');
+      const path = pathOf(request);
+      if (path === undefined) throw new ApiError('NOT_FOUND', 'There is nothing here.');
+      if (!METHODS.has(method)) throw new ApiError('METHOD_NOT_ALLOWED', 'That method is not used here.');
+
+      const guarded = kind === 'upgrade' || isGuardedPath(path);
+      // A browser says so itself when another site makes it ask; navigation to the shell is what links are for.
+      const site = headerValues(rawHeaders, 'sec-fetch-site')[0];
+      if (guarded && (site === 'cross-site' || site === 'same-site')) {
+        throw new ApiError('ORIGIN_REFUSED', 'Requests made by another site are refused.');
+      }
+      const isPublic = PUBLIC_ROUTES.some((route) => route.path === path && route.method === method);
+      if (kind === 'request' && (isPublic || (!guarded && SAFE_METHODS.has(method)))) return { kind: 'public' };
+
+      const known = identify(credentials, rawHeaders, request.socket.remoteAddress ?? 'unknown');
+      if (!known) throw new ApiError('UNAUTHORIZED', 'Not signed in.', { hint: 'On the computer, `cotg pair` prints a link that lets a device in.' });
+      // The cookie goes along with requests of any page on this host, whatever its port: only an exact Origin tells them apart.
+      const changes = kind === 'upgrade' || !SAFE_METHODS.has(method);
+      if (known.via === 'cookie' && changes && origin !== 'allowed') throw new ApiError('ORIGIN_REFUSED', 'A device must say which page it is: the Origin is missing.');
+      return { kind: 'known', caller: known.caller };
+    },
+  };
+}

@@ -1,0 +1,239 @@
+// Owns the REST interface: routes, their documents, what they answer. Thin: parse, call a service. Who may come in is
+// decided by the gate before anything here runs; the right of a route is declared beside it and checked here.
+import { OpenAPIHono, createRoute, z } from '@hono/zod-openapi';
+import { stream } from 'hono/streaming';
+import { stringifySetCookie } from 'cookie';
+import { ApiError, createSession, may, pairRequest, restInput, session, sessionId, status, updateSession } from '@cotg/api';
+import type { Caller, DeviceRole, OutputPort, SessionsPort, SystemPort } from '@cotg/api';
+import type { HistoryService } from '../services/history-service.ts';
+import type { OutputService } from '../services/output-service.ts';
+import type { PairingService } from '../services/pairing-service.ts';
+import type { Logger } from '../log.ts';
+import type { Passed } from './gate.ts';
+import { PROBLEM_TYPE, badInput, problemHeaders, toProblem } from './problem.ts';
+
+export interface RestServices {
+  readonly sessions: SessionsPort;
+  readonly output: OutputPort & Pick<OutputService, 'inputFromScript'>;
+  readonly system: SystemPort;
+  readonly history: HistoryService;
+  readonly pairing: PairingService;
+  readonly cookieName: string;
+  readonly version: string;
+  readonly log: Logger;
+}
+
+/** Handed in by the transport for every request. */
+export interface RestBindings {
+  readonly passed: Passed;
+  readonly address: string;
+}
+
+type Env = { Bindings: RestBindings };
+export type RestApp = OpenAPIHono<Env>;
+
+/** A device stays in until it is revoked; browsers cap cookies at 400 days. */
+const COOKIE_MAX_AGE_S = 400 * 24 * 60 * 60;
+const DEFAULT_DEVICE_NAME = 'Browser';
+
+const json = <T extends z.ZodType>(schema: T, description: string) => ({ description, content: { 'application/json': { schema } } });
+const problemSchema = z
+  .object({ title: z.string(), status: z.number(), code: z.string(), detail: z.string(), hint: z.string().optional(), retryable: z.boolean() })
+  .meta({ id: 'Problem' });
+const problems = { default: { description: 'A problem (RFC 9457).', content: { [PROBLEM_TYPE]: { schema: problemSchema } } } };
+const body = <T extends z.ZodType>(schema: T) => ({ required: true, content: { 'application/json': { schema } } });
+const idParam = z.object({ id: sessionId });
+const offsetQuery = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional();
+const historyQuery = z.object({ format: z.enum(['raw', 'text']).default('raw'), from: offsetQuery, to: offsetQuery });
+const sessionList = z.array(session);
+
+/** The right that each route needs; a test compares this with the routes that exist. `public`: the gate lets anybody in. */
+export const REST_RIGHTS: Readonly<Record<string, DeviceRole | 'public'>> = {
+  'GET /healthz': 'public',
+  'POST /api/pair': 'public',
+  'GET /api/sessions': 'watch',
+  'POST /api/sessions': 'type',
+  'GET /api/sessions/{id}': 'watch',
+  'PATCH /api/sessions/{id}': 'type',
+  'DELETE /api/sessions/{id}': 'type',
+  'GET /api/sessions/{id}/history': 'watch',
+  'POST /api/sessions/{id}/input': 'type',
+  'GET /api/status': 'watch',
+  'GET /api/openapi.json': 'watch',
+};
+
+export function makeRest(services: RestServices): RestApp {
+  const { sessions, output, system, history, pairing, log } = services;
+  const app: RestApp = new OpenAPIHono<Env>({
+    defaultHook: (result) => {
+      if (!result.success) throw badInput(result.error);
+    },
+  });
+
+  const problemResponse = (error: unknown): Response => {
+    const problem = toProblem(error, log);
+    return Response.json(problem, { status: problem.status, headers: problemHeaders(problem) });
+  };
+  app.onError((error) => problemResponse(unwrap(error)));
+  app.notFound(() => problemResponse(new ApiError('NOT_FOUND', 'There is nothing here.')));
+
+  /** The caller, if it has the right of this route. A route without a declared right is refused for everybody. */
+  const callerOf = (passed: Passed, route: string): Caller => {
+    const right = REST_RIGHTS[route];
+    if (right === undefined || right === 'public' || passed.kind !== 'known') throw new ApiError('UNAUTHORIZED', 'Not signed in.');
+    if (!may(passed.caller, right)) throw new ApiError('FORBIDDEN', `This device may not do that: it has no “${right}” right.`);
+    return passed.caller;
+  };
+
+  app.openapi(createRoute({ method: 'get', path: '/healthz', responses: { 200: { description: 'The server answers.', content: { 'text/plain': { schema: z.string() } } } } }), (c) =>
+    c.text('ok\n', 200),
+  );
+
+  app.openapi(createRoute({ method: 'get', path: '/api/sessions', responses: { 200: json(sessionList, 'Newest activity first.'), ...problems } }), async (c) => {
+    callerOf(c.env.passed, 'GET /api/sessions');
+    return c.json([...(await sessions.list())], 200);
+  });
+
+  app.openapi(
+    createRoute({ method: 'post', path: '/api/sessions', request: { body: body(createSession) }, responses: { 201: json(session, 'The new session, running.'), ...problems } }),
+    async (c) => {
+      const caller = callerOf(c.env.passed, 'POST /api/sessions');
+      return c.json(await sessions.create(c.req.valid('json'), caller), 201);
+    },
+  );
+
+  app.openapi(createRoute({ method: 'get', path: '/api/sessions/{id}', request: { params: idParam }, responses: { 200: json(session, 'The session.'), ...problems } }), async (c) => {
+    callerOf(c.env.passed, 'GET /api/sessions/{id}');
+    return c.json(await sessions.get(c.req.valid('param').id), 200);
+  });
+
+  app.openapi(
+    createRoute({
+      method: 'patch',
+      path: '/api/sessions/{id}',
+      request: { params: idParam, body: body(updateSession) },
+      responses: { 200: json(session, 'The changed session.'), ...problems },
+    }),
+    async (c) => {
+      const caller = callerOf(c.env.passed, 'PATCH /api/sessions/{id}');
+      return c.json(await sessions.update(c.req.valid('param').id, c.req.valid('json'), caller), 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'delete',
+      path: '/api/sessions/{id}',
+      request: { params: idParam, query: z.object({ purge: z.enum(['0', '1']).optional() }) },
+      responses: { 200: json(session, 'It has ended; its history stays.'), 204: { description: 'It is forgotten.' }, ...problems },
+    }),
+    async (c) => {
+      const caller = callerOf(c.env.passed, 'DELETE /api/sessions/{id}');
+      const { id } = c.req.valid('param');
+      const found = await sessions.get(id);
+      const ended = found.alive ? await sessions.kill(id, caller) : undefined;
+      if (ended && c.req.valid('query').purge !== '1') return c.json(ended, 200);
+      await sessions.remove(id, caller);
+      return c.body(null, 204);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/api/sessions/{id}/history',
+      request: { params: idParam, query: historyQuery },
+      responses: {
+        200: { description: 'Streamed. Below X-First-Offset: from there, with X-Gap-Until.', content: { 'application/octet-stream': { schema: z.string() }, 'text/plain': { schema: z.string() } } },
+        ...problems,
+      },
+    }),
+    async (c) => {
+      callerOf(c.env.passed, 'GET /api/sessions/{id}/history');
+      const { format, from, to } = c.req.valid('query');
+      const found = await history.open(c.req.valid('param').id, format, { from, to }, c.req.raw.signal);
+      c.header('content-type', format === 'raw' ? 'application/octet-stream' : 'text/plain; charset=utf-8');
+      c.header('cache-control', 'no-store');
+      c.header('x-first-offset', String(found.firstOffset));
+      c.header('x-end-offset', String(found.endOffset));
+      if (found.gapUntil !== undefined) c.header('x-gap-until', String(found.gapUntil));
+      return stream(
+        c,
+        async (sink) => {
+          for await (const chunk of found.chunks) {
+            if (sink.aborted) break;
+            await sink.write(chunk);
+          }
+        },
+        async (error, sink) => {
+          // The status has been sent: a cut connection is the only honest way to say that the rest is missing.
+          log.error({ error: error.message }, 'history export broke off');
+          await sink.close();
+          throw error;
+        },
+      );
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/api/sessions/{id}/input',
+      request: { params: idParam, body: body(restInput) },
+      responses: { 200: json(z.object({ endOffset: z.number().int() }), 'Typed.'), ...problems },
+    }),
+    async (c) => {
+      const caller = callerOf(c.env.passed, 'POST /api/sessions/{id}/input');
+      const { endOffset } = await output.inputFromScript(c.req.valid('param').id, c.req.valid('json'), caller);
+      return c.json({ endOffset }, 200);
+    },
+  );
+
+  app.openapi(createRoute({ method: 'get', path: '/api/status', responses: { 200: json(status, 'The server and its host.'), ...problems } }), async (c) => {
+    callerOf(c.env.passed, 'GET /api/status');
+    return c.json(await system.status(), 200);
+  });
+
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/api/pair',
+      request: { body: body(pairRequest) },
+      responses: { 200: json(z.object({ deviceId: z.string() }), 'This device is in; the cookie says so.'), ...problems },
+    }),
+    async (c) => {
+      const { code, name } = c.req.valid('json');
+      const device = await pairing.redeem(code, cleanDeviceName(name), c.env.address);
+      c.header(
+        'set-cookie',
+        stringifySetCookie({ name: services.cookieName, value: device.token, httpOnly: true, secure: true, sameSite: 'strict', path: '/', maxAge: COOKIE_MAX_AGE_S }),
+      );
+      return c.json({ deviceId: device.id }, 200);
+    },
+  );
+
+  app.get('/api/openapi.json', (c) => {
+    callerOf(c.env.passed, 'GET /api/openapi.json');
+    return c.json(app.getOpenAPI31Document({ openapi: '3.1.0', info: { title: 'claude-on-the-go', version: services.version } }), 200);
+  });
+
+  return app;
+}
+
+/** Hono wraps what its own parts refuse; a body that is not JSON is the caller's mistake. */
+function unwrap(error: Error): unknown {
+  if ('status' in error && error.status === 400) return new ApiError('BAD_INPUT', 'The body is not valid JSON.', { cause: error });
+  return error;
+}
+
+function cleanDeviceName(name: string | undefined): string {
+  const clean = (name ?? '').replace(/[\p{Cc}\p{Cf}]/gu, '').trim();
+  return clean === '' ? DEFAULT_DEVICE_NAME : clean;
+}
+
+/** For requests that never reach a route. */
+export function refusal(error: unknown, log: Logger): { status: number; headers: Record<string, string>; body: string } {
+  const problem = toProblem(error, log);
+  return { status: problem.status, headers: problemHeaders(problem), body: JSON.stringify(problem) };
+}
+

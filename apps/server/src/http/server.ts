@@ -1,0 +1,159 @@
+// Owns the HTTP server: limits, the headers on every answer, and the order gate → static shell, REST, WebSocket.
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { getRequestListener } from '@hono/node-server';
+import { ApiError } from '@cotg/api';
+import { EXIT, StartError, errnoOf, messageOf } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import { headerValues } from './access.ts';
+import { isGuardedPath, pathOf } from './gate.ts';
+import type { Gate, Passed } from './gate.ts';
+import { NO_STORE, SECURITY_HEADERS } from './headers.ts';
+import type { RestApp } from './rest.ts';
+import { refusal } from './rest.ts';
+import type { StaticShell } from './static.ts';
+import type { TrpcSockets } from './trpc-ws.ts';
+
+/** Half a request that stalls is dropped after this. */
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+const MAX_HEADER_BYTES = 16 * 1024;
+/** The largest body we take is an input of 64 KiB, escaped, or a session's environment. */
+const MAX_BODY_BYTES = 1024 * 1024;
+const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PATCH']);
+
+export interface HttpParts {
+  readonly gate: Gate;
+  readonly shell: StaticShell;
+  readonly rest: RestApp;
+  readonly sockets: TrpcSockets;
+}
+
+export interface HttpServer {
+  readonly port: number;
+  /** Until then every request is answered 503: the port is ours, the rest is being built. */
+  ready(parts: HttpParts): void;
+  close(): Promise<void>;
+}
+
+/** Listens, or throws StartError PORT_BUSY or ADDRESS_UNUSABLE. */
+export async function listen(options: { host: string; port: number; log: Logger }): Promise<HttpServer> {
+  const { log } = options;
+  let parts: HttpParts | undefined;
+  let restListener: ((request: IncomingMessage, response: ServerResponse) => Promise<void>) | undefined;
+  const passes = new WeakMap<IncomingMessage, Passed>();
+
+  const refuse = (response: ServerResponse, error: unknown): void => {
+    const { status, headers, body } = refusal(error, log);
+    // The body of a refused request is not read: the connection ends with the answer.
+    response.writeHead(status, { ...headers, connection: 'close' }).end(body);
+  };
+
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
+    if (!parts || !restListener) return refuse(response, new ApiError('HOST_UNREACHABLE', 'The server is starting.'));
+    try {
+      const passed = parts.gate.check(request, 'request');
+      const path = pathOf(request) ?? '/';
+      if (!isGuardedPath(path) && path !== '/healthz') {
+        if (!parts.shell.serve(request, response, path)) throw new ApiError('NOT_FOUND', 'There is nothing here.');
+        return;
+      }
+      checkBody(request);
+      response.setHeader('cache-control', NO_STORE);
+      passes.set(request, passed);
+      restListener(request, response).catch((error: unknown) => {
+        log.debug({ error: messageOf(error) }, 'request ended early');
+        response.destroy();
+      });
+    } catch (error) {
+      refuse(response, error);
+    }
+  };
+
+  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    socket.on('error', (error) => log.debug({ error: error.message }, 'socket failed while upgrading'));
+    try {
+      if (!parts) throw new ApiError('HOST_UNREACHABLE', 'The server is starting.');
+      const passed = parts.gate.check(request, 'upgrade');
+      if (passed.kind !== 'known') throw new ApiError('UNAUTHORIZED', 'Not signed in.');
+      if (pathOf(request) !== '/trpc') throw new ApiError('NOT_FOUND', 'There is nothing here.');
+      parts.sockets.upgrade(request, socket, head, passed.caller);
+    } catch (error) {
+      const { status, headers, body } = refusal(error, log);
+      const lines = Object.entries({ ...SECURITY_HEADERS, ...headers, connection: 'close', 'content-length': String(Buffer.byteLength(body)) });
+      socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`);
+    }
+  };
+
+  const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, maxHeaderSize: MAX_HEADER_BYTES }, onRequest);
+  server.on('upgrade', onUpgrade);
+  server.on('clientError', (_error, socket) => {
+    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n');
+    else socket.destroy();
+  });
+  await bind(server, options);
+
+  const address = server.address();
+  const port = typeof address === 'object' && address ? address.port : options.port;
+  return {
+    port,
+    ready(built) {
+      parts = built;
+      restListener = getRequestListener(
+        (request, env) => {
+          const incoming = (env as { incoming: IncomingMessage }).incoming;
+          const passed = passes.get(incoming) ?? { kind: 'public' };
+          return built.rest.fetch(request, { passed, address: incoming.socket.remoteAddress ?? 'unknown' });
+        },
+        { overrideGlobalObjects: false },
+      );
+    },
+    async close() {
+      parts?.sockets.close();
+      const closed = new Promise<void>((resolve) => {
+        server.close(() => resolve());
+      });
+      server.closeIdleConnections();
+      setTimeout(() => server.closeAllConnections(), 1000).unref();
+      await closed;
+    },
+  };
+}
+
+/** Changes come as JSON and nothing else: what a foreign form or a simple request can send is refused. */
+function checkBody(request: IncomingMessage): void {
+  if (!WITH_BODY.has(request.method ?? '')) return;
+  const types = headerValues(request.rawHeaders, 'content-type');
+  const mediaType = (types[0] ?? '').split(';')[0]?.trim().toLowerCase();
+  if (types.length !== 1 || mediaType !== 'application/json') throw new ApiError('UNSUPPORTED_MEDIA_TYPE', 'Send application/json.');
+  const length = request.headers['content-length'];
+  if (length === undefined) throw new ApiError('TOO_LARGE', 'Send the length of the body.');
+  if (Number(length) > MAX_BODY_BYTES) throw new ApiError('TOO_LARGE', `A body has at most ${MAX_BODY_BYTES} bytes.`);
+}
+
+function bind(server: Server, options: { host: string; port: number }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => {
+      const code = errnoOf(error);
+      if (code === 'EADDRINUSE') {
+        reject(
+          new StartError('PORT_BUSY', `Port ${options.port} on ${options.host} is in use by another program.`, {
+            exitCode: EXIT.failed,
+            hint: 'Choose another with COTG_PORT, or 0 for any free one.',
+            cause: error,
+          }),
+        );
+        return;
+      }
+      reject(new StartError('ADDRESS_UNUSABLE', `Cannot listen on ${options.host}:${options.port}: ${error.message}.`, { cause: error }));
+    });
+    server.listen({ host: options.host, port: options.port }, () => {
+      server.removeAllListeners('error');
+      server.on('error', () => undefined); // Errors of single connections are handled where they belong.
+      resolve();
+    });
+  });
+}

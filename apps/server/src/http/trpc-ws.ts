@@ -1,0 +1,76 @@
+// Owns the WebSocket: limits, heartbeat, and tRPC on it. The gate has let the upgrade pass before anything here runs.
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer } from 'ws';
+import type { WebSocket } from 'ws';
+import { getWSConnectionHandler } from '@trpc/server/adapters/ws';
+import { ApiError, appRouter } from '@cotg/api';
+import type { ApiContext, Caller } from '@cotg/api';
+import { serverWireEncoder } from '@cotg/api/wire';
+import type { Logger } from '../log.ts';
+import { messageOf } from '../errors.ts';
+
+/** A message of ours is at most a 64 KiB input, escaped; the library's own default is 100 MiB. */
+const MAX_PAYLOAD_BYTES = 1024 * 1024;
+const MAX_BATCH = 100;
+/** All browsers answer pings by themselves. Two missed in a row end a socket that went silent: noticed within 20 s. */
+const HEARTBEAT_MS = 10_000;
+
+export interface TrpcSockets {
+  /** Takes over a socket that the gate has let pass. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, caller: Caller): void;
+  /** Closes all sockets with the code for "going away" and waits for none. */
+  close(): void;
+}
+
+export function makeTrpcSockets(options: { context: Omit<ApiContext, 'caller' | 'backlog'>; log: Logger }): TrpcSockets {
+  const { context, log } = options;
+  const callers = new WeakMap<IncomingMessage, Caller>();
+  const wss = new WebSocketServer({ noServer: true, maxPayload: MAX_PAYLOAD_BYTES, perMessageDeflate: false, clientTracking: true, skipUTF8Validation: false });
+  const answered = new WeakSet<WebSocket>();
+
+  const serve = getWSConnectionHandler({
+    wss,
+    router: appRouter,
+    experimental_encoder: serverWireEncoder,
+    maxBatchSize: MAX_BATCH,
+    createContext: ({ req, res }): ApiContext => {
+      const caller = callers.get(req);
+      if (!caller) throw new ApiError('UNAUTHORIZED', 'Not signed in.');
+      return { ...context, caller, backlog: { bufferedBytes: () => res.bufferedAmount } };
+    },
+    onError: ({ error, path }) => {
+      if (error.code === 'INTERNAL_SERVER_ERROR') log.error({ path, error: messageOf(error.cause ?? error) }, 'procedure failed');
+      else log.debug({ path, code: error.code, error: error.message }, 'procedure refused');
+    },
+  });
+
+  const heartbeat = setInterval(() => {
+    for (const socket of wss.clients) {
+      if (!answered.delete(socket)) socket.terminate();
+      else socket.ping();
+    }
+  }, HEARTBEAT_MS);
+  heartbeat.unref();
+
+  return {
+    upgrade(request, socket, head, caller) {
+      callers.set(request, caller);
+      wss.handleUpgrade(request, socket, head, (webSocket) => {
+        answered.add(webSocket);
+        webSocket.on('pong', () => answered.add(webSocket));
+        webSocket.on('message', () => answered.add(webSocket));
+        serve(webSocket, request);
+      });
+    },
+    close() {
+      clearInterval(heartbeat);
+      for (const socket of wss.clients) {
+        socket.close(1001, 'server stops');
+        // A client that does not answer must not hold the stop up.
+        setTimeout(() => socket.terminate(), 500).unref();
+      }
+      wss.close();
+    },
+  };
+}

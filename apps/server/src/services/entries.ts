@@ -1,0 +1,83 @@
+// Owns the order of a session's stream: output and marks as one list, positions in it, and pages of stored history turned
+// into it. Pure but for decompression.
+import { crc32, brotliDecompressSync, zstdDecompressSync } from 'node:zlib';
+import type { HistoryPiece, MarkEntry, ReplyBodies } from '@cotg/pty/client';
+
+export type StreamEntry =
+  | { readonly kind: 'output'; readonly offset: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'mark'; readonly entry: MarkEntry };
+
+/** Everything before `offset` and every mark up to `mark` has been seen. */
+export interface StreamPosition {
+  readonly offset: number;
+  readonly mark: number;
+}
+
+export const START: StreamPosition = { offset: 0, mark: 0 };
+
+/** The position behind an entry. */
+export function behind(position: StreamPosition, entry: StreamEntry): StreamPosition {
+  return entry.kind === 'output'
+    ? { offset: entry.offset + entry.bytes.length, mark: position.mark }
+    : { offset: Math.max(position.offset, entry.entry.offset), mark: entry.entry.mark };
+}
+
+export class DamagedHistoryError extends Error {
+  override readonly name = 'DamagedHistoryError';
+  readonly code = 'HISTORY_DAMAGED';
+  readonly offset: number;
+  constructor(offset: number, problem: string) {
+    super(`The stored output at offset ${offset} is damaged: ${problem}.`);
+    this.offset = offset;
+  }
+}
+
+function decode(piece: HistoryPiece, stored: Uint8Array): Uint8Array {
+  let bytes: Uint8Array;
+  try {
+    // A stored piece never unpacks to more than it says: a bomb is refused at the limit.
+    const limit = { maxOutputLength: piece.length };
+    bytes = piece.codec === 'none' ? stored : piece.codec === 'zstd' ? zstdDecompressSync(stored, limit) : brotliDecompressSync(stored, limit);
+  } catch (error) {
+    throw new DamagedHistoryError(piece.offset, error instanceof Error ? error.message : 'cannot be unpacked');
+  }
+  if (bytes.length !== piece.length) throw new DamagedHistoryError(piece.offset, `${bytes.length} bytes instead of ${piece.length}`);
+  if (piece.crc !== null && crc32(bytes) !== piece.crc) throw new DamagedHistoryError(piece.offset, 'wrong checksum');
+  return bytes;
+}
+
+/**
+ * Entries of one page behind `from`, in order: the marks of an offset come after the output before it and before the output
+ * that begins there. Pieces may begin before `from` and end behind `toOffset`; they are cut.
+ */
+export function entriesOf(page: ReplyBodies['history'], body: Uint8Array, from: StreamPosition, toOffset: number): StreamEntry[] {
+  const entries: StreamEntry[] = [];
+  const marks = page.marks.filter((mark) => mark.mark > from.mark);
+  let nextMark = 0;
+  let at = from.offset;
+  let bodyAt = 0;
+
+  const putMarksUpTo = (offset: number): void => {
+    for (let mark = marks[nextMark]; mark && mark.offset <= offset; mark = marks[nextMark]) {
+      entries.push({ kind: 'mark', entry: mark });
+      nextMark += 1;
+    }
+  };
+
+  for (const piece of page.pieces) {
+    const stored = body.subarray(bodyAt, bodyAt + piece.storedLength);
+    bodyAt += piece.storedLength;
+    const end = Math.min(piece.offset + piece.length, toOffset);
+    if (end <= at) continue;
+    if (piece.offset > at) throw new DamagedHistoryError(at, `nothing is stored up to ${piece.offset}`);
+    const bytes = decode(piece, stored);
+    while (at < end) {
+      putMarksUpTo(at);
+      const cut = Math.min(end, marks[nextMark]?.offset ?? end);
+      entries.push({ kind: 'output', offset: at, bytes: bytes.subarray(at - piece.offset, cut - piece.offset) });
+      at = cut;
+    }
+  }
+  putMarksUpTo(page.next === null ? Number.MAX_SAFE_INTEGER : at);
+  return entries;
+}

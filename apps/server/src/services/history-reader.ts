@@ -1,0 +1,42 @@
+// Owns reading committed history from the host, page by page. Never holds more than a page.
+import { ApiError } from '@cotg/api';
+import type { HostLink } from './host-link.ts';
+import { behind, entriesOf } from './entries.ts';
+import type { StreamEntry, StreamPosition } from './entries.ts';
+
+/** One page: large enough that the round trip to the host does not count, small enough to hold for many readers at once. */
+const PAGE_BYTES = 256 * 1024;
+
+/**
+ * Entries from behind `from` up to `toOffset` (exclusive). Ends early only at the journal's end. Throws ApiError, or
+ * DamagedHistoryError at the first range that cannot be read.
+ */
+export async function* readHistory(
+  host: HostLink,
+  request: { sessionId: string; from: StreamPosition; toOffset: number; pageBytes?: number },
+  signal: AbortSignal,
+): AsyncGenerator<StreamEntry[], void> {
+  let position = request.from;
+  let cursor: string | null = null;
+  while (!signal.aborted) {
+    const { reply, body } = await host.request(
+      'history',
+      {
+        sessionId: request.sessionId,
+        fromOffset: position.offset,
+        afterMark: position.mark,
+        toOffset: request.toOffset,
+        maxBytes: request.pageBytes ?? PAGE_BYTES,
+        cursor,
+      },
+      { signal },
+    );
+    const entries = entriesOf(reply, body, position, request.toOffset);
+    for (const entry of entries) position = behind(position, entry);
+    if (entries.length > 0) yield entries;
+    if (reply.next === null) return;
+    if (reply.next.offset < position.offset) throw new ApiError('INTERNAL', 'The host went back in the history.');
+    position = { offset: reply.next.offset, mark: Math.max(position.mark, reply.next.mark) };
+    cursor = reply.next.cursor;
+  }
+}

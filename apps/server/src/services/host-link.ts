@@ -1,0 +1,127 @@
+// Owns the server's tie to the host: one connection, made again when it breaks, and errors in the API's words.
+// Must not know what a session or a viewer is.
+import { ApiError } from '@cotg/api';
+import type { ApiErrorCode } from '@cotg/api';
+import type { HostClient, HostErrorCode, HostEvent, HostSession, ReplyBodies, Request, RequestType } from '@cotg/pty/client';
+import { HostRequestError } from '@cotg/pty/client';
+import type { Logger } from '../log.ts';
+import { messageOf } from '../errors.ts';
+
+type FieldsOf<T extends RequestType> = Omit<Extract<Request, { type: T }>, 'type' | 'id'>;
+
+export interface HostReply<T extends RequestType> {
+  readonly reply: ReplyBodies[T];
+  readonly body: Uint8Array;
+}
+
+export interface HostLink {
+  request<T extends RequestType>(type: T, fields: FieldsOf<T>, options?: { body?: Uint8Array; signal?: AbortSignal; timeoutMs?: number }): Promise<HostReply<T>>;
+  /** Events in the order of the host; the body belongs to the receiver. Returns how to stop. */
+  onEvent(listener: (event: HostEvent, body: Uint8Array) => void): () => void;
+  /** After every connect, with all sessions: what was followed before is not followed any more. */
+  onConnected(listener: (sessions: readonly HostSession[]) => void): () => void;
+  connected(): boolean;
+  close(): Promise<void>;
+}
+
+/** Pauses between attempts to find or start a host again. */
+const RECONNECT_DELAYS_MS = [50, 200, 500, 1000, 2000] as const;
+
+const CODES: Readonly<Partial<Record<HostErrorCode, ApiErrorCode>>> = {
+  BAD_REQUEST: 'BAD_INPUT',
+  UNKNOWN_SESSION: 'UNKNOWN_SESSION',
+  SESSION_ENDED: 'SESSION_ENDED',
+  SESSION_ALIVE: 'SESSION_ALIVE',
+  COMMAND_NOT_FOUND: 'COMMAND_NOT_FOUND',
+  CWD_NOT_FOUND: 'CWD_NOT_FOUND',
+  INPUT_GAP: 'INPUT_GAP',
+  INPUT_BUFFER_FULL: 'INPUT_BUFFER_FULL',
+  STORAGE_FAILED: 'STORAGE_FAILED',
+  SHUTTING_DOWN: 'HOST_UNREACHABLE',
+};
+
+/** What the host said, as the caller of our API sees it. */
+export function apiErrorOf(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  if (error instanceof HostRequestError) {
+    const code = CODES[error.code];
+    return code ? new ApiError(code, error.message, { cause: error }) : new ApiError('INTERNAL', 'The host could not do that.', { cause: error });
+  }
+  return new ApiError('HOST_UNREACHABLE', 'The host does not answer; trying again.', { cause: error });
+}
+
+/** `connect` finds a living host or starts one. The first connection must succeed: throws what `connect` throws. */
+export async function openHostLink(options: { connect: (signal: AbortSignal) => Promise<HostClient>; log: Logger }): Promise<HostLink> {
+  const ended = new AbortController();
+  const eventListeners = new Set<(event: HostEvent, body: Uint8Array) => void>();
+  const connectListeners = new Set<(sessions: readonly HostSession[]) => void>();
+  let client: HostClient | undefined;
+
+  const adopt = (fresh: HostClient): void => {
+    client = fresh;
+    fresh.onEvent((event, body) => {
+      for (const listener of eventListeners) listener(event, body);
+    });
+    fresh.closed.then(
+      () => void lost(fresh),
+      () => void lost(fresh),
+    );
+    for (const listener of connectListeners) listener(fresh.hello.sessions);
+  };
+
+  const lost = async (old: HostClient): Promise<void> => {
+    if (client !== old || ended.signal.aborted) return;
+    client = undefined;
+    options.log.warn('the connection to the host broke; looking for a host');
+    for (let attempt = 0; !ended.signal.aborted; attempt += 1) {
+      try {
+        adopt(await options.connect(ended.signal));
+        options.log.info('connected to a host again');
+        return;
+      } catch (error) {
+        options.log.error({ error: messageOf(error) }, 'no host');
+        await pause(RECONNECT_DELAYS_MS[Math.min(attempt, RECONNECT_DELAYS_MS.length - 1)] ?? 2000, ended.signal);
+      }
+    }
+  };
+
+  adopt(await options.connect(ended.signal));
+
+  return {
+    async request(type, fields, requestOptions = {}) {
+      if (!client) throw new ApiError('HOST_UNREACHABLE', 'The host does not answer; trying again.');
+      try {
+        return await client.request(type, fields, requestOptions);
+      } catch (error) {
+        if (requestOptions.signal?.aborted) throw error;
+        throw apiErrorOf(error);
+      }
+    },
+    onEvent(listener) {
+      eventListeners.add(listener);
+      return () => eventListeners.delete(listener);
+    },
+    onConnected(listener) {
+      connectListeners.add(listener);
+      if (client) listener(client.hello.sessions);
+      return () => connectListeners.delete(listener);
+    },
+    connected: () => client !== undefined,
+    async close() {
+      ended.abort();
+      await client?.close();
+    },
+  };
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms);
+    function done(): void {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    }
+    signal.addEventListener('abort', done, { once: true });
+  });
+}

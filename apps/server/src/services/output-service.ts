@@ -1,0 +1,307 @@
+// Owns the stream that a viewer gets: hello, then history and live output without gap or overlap, within its window.
+// Implements OutputPort. A viewer is a loop that pulls: nothing is queued for one that does not read.
+import { randomBytes } from 'node:crypto';
+import { ApiError, formatEventId, parseEventId } from '@cotg/api';
+import type { Ack, Attach, AttachEvent, Backlog, Caller, Input, InputResult, OutputPort, PlacedEvent, Resize, RestInput, Session } from '@cotg/api';
+import type { HostSession } from '@cotg/pty/client';
+import { behind } from './entries.ts';
+import type { StreamEntry, StreamPosition } from './entries.ts';
+import { readHistory } from './history-reader.ts';
+import type { HostLink } from './host-link.ts';
+import { SessionViewers } from './viewers.ts';
+import { WINDOW_BYTES } from './viewer.ts';
+import type { Viewer } from './viewer.ts';
+
+/** One event carries at most this much output: a key's echo never waits long behind one. */
+const EVENT_BYTES = 64 * 1024;
+/** A client that acknowledges without reading fills its socket's buffer instead of its window: wait for that too. */
+const MAX_SOCKET_BACKLOG_BYTES = 2 * WINDOW_BYTES;
+const BACKLOG_POLL_MS = 20;
+/** A tab that reloads comes back within this; the feed is kept meanwhile. */
+const FEED_LINGER_MS = 5000;
+
+export interface OutputServiceOptions {
+  readonly host: HostLink;
+  readonly view: (session: HostSession) => Session;
+  readonly viewersChanged: (sessionId: string) => void;
+}
+
+export class OutputService implements OutputPort {
+  readonly #options: OutputServiceOptions;
+  readonly #sessions = new Map<string, SessionViewers>();
+  readonly #lingering = new Map<string, ReturnType<typeof setTimeout>>();
+  readonly #stop: (() => void)[];
+  /** Input over REST is numbered by us, one line of numbers per session. */
+  readonly #scriptId = `rest-${randomBytes(12).toString('base64url')}`;
+  readonly #scriptNumbers = new Map<string, number>();
+
+  constructor(options: OutputServiceOptions) {
+    this.#options = options;
+    this.#stop = [
+      options.host.onEvent((event, body) => {
+        if ('sessionId' in event) this.#sessions.get(event.sessionId)?.feed.take(event, body);
+        if (event.type === 'removed') this.#forget(event.sessionId);
+      }),
+      options.host.onConnected(() => {
+        for (const session of this.#sessions.values()) session.feed.restart();
+      }),
+    ];
+  }
+
+  viewersOf(sessionId: string): number {
+    return this.#sessions.get(sessionId)?.count ?? 0;
+  }
+
+  async *attach(request: Attach, _caller: Caller, backlog: Backlog, signal: AbortSignal): AsyncGenerator<PlacedEvent> {
+    const session = await this.#hostSession(request.sessionId);
+    const viewers = this.#acquire(request.sessionId);
+    const viewer = viewers.add(request.viewerId);
+    const onAbort = (): void => viewer.end();
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) viewer.end();
+    this.#options.viewersChanged(request.sessionId);
+    try {
+      await viewers.feed.follow();
+      yield* this.#stream({ request, session, viewers, viewer, backlog });
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      viewers.remove(viewer);
+      this.#release(request.sessionId, viewers);
+      this.#options.viewersChanged(request.sessionId);
+    }
+  }
+
+  async *#stream(context: { request: Attach; session: HostSession; viewers: SessionViewers; viewer: Viewer; backlog: Backlog }): AsyncGenerator<PlacedEvent> {
+    const { request, session, viewers, viewer, backlog } = context;
+    let ephemeral = 0;
+    let run = session.run;
+    let position = resumePosition(request, session);
+
+    const { reply } = await this.#options.host.request('lastInput', { sessionId: request.sessionId, viewerId: request.viewerId });
+    if (viewers.controller === viewer.id && request.cols !== undefined && request.rows !== undefined) {
+      await this.#resizeHost(session, request.cols, request.rows);
+    }
+    // Without a position the id names none (run 0): whoever is cut off before the snapshot begins anew.
+    yield {
+      id: position ? formatEventId({ run, ...position }, (ephemeral += 1)) : formatEventId({ run: 0, offset: 0, mark: 0 }, (ephemeral += 1)),
+      event: this.#hello(session, viewers, reply.lastInput),
+    };
+    if (!position) {
+      const asked = request.lastEventId !== undefined || request.have !== undefined;
+      position = { offset: session.firstOffset, mark: 0 };
+      yield {
+        id: formatEventId({ run, ...position }, (ephemeral += 1)),
+        event: { type: 'snapshot', offset: position.offset, cols: session.cols, rows: session.rows, state: new Uint8Array(0), reason: asked ? 'gap' : 'attach' },
+      };
+    }
+    viewer.begin(position.offset);
+
+    while (!viewer.signal.aborted) {
+      const note = viewer.takeNote();
+      if (note) {
+        yield { id: formatEventId({ run, ...position }, (ephemeral += 1)), event: note };
+        continue;
+      }
+      const room = viewer.room();
+      if (room === 0) {
+        await viewer.woken();
+        continue;
+      }
+      if (backlog.bufferedBytes() > MAX_SOCKET_BACKLOG_BYTES) {
+        await pause(BACKLOG_POLL_MS, viewer.signal);
+        continue;
+      }
+      const ahead = viewers.feed.ahead(position, Math.min(room, EVENT_BYTES));
+      if (ahead.kind === 'end') {
+        await viewer.woken();
+        continue;
+      }
+      const batch = ahead.kind === 'entries' ? ahead.entries : await this.#olderEntries(request.sessionId, position, ahead.ringStart, room, viewer.signal);
+      for (const entry of joinOutput(batch)) {
+        position = behind(position, entry);
+        if (entry.kind === 'mark' && entry.entry.kind === 'seam') run = entry.entry.run;
+        const event = eventOf(entry);
+        if (!event) continue;
+        viewer.sent(position.offset);
+        yield { id: formatEventId({ run, ...position }, entry.kind === 'output' ? ephemeral : (ephemeral += 1)), event };
+        if (viewer.signal.aborted) return;
+      }
+    }
+  }
+
+  /** One page from the journal, no more than fits the window: the viewer has fallen behind the ring. */
+  async #olderEntries(sessionId: string, position: StreamPosition, ringStart: StreamPosition, room: number, signal: AbortSignal): Promise<readonly StreamEntry[]> {
+    const toOffset = Math.min(ringStart.offset, position.offset + room);
+    for await (const page of readHistory(this.#options.host, { sessionId, from: position, toOffset, pageBytes: room }, signal)) return page;
+    if (signal.aborted) return [];
+    // Nothing lies between: the marks of this very offset are all seen. Go on where the ring begins.
+    throw new ApiError('INTERNAL', `No history between ${position.offset} and ${ringStart.offset}.`);
+  }
+
+  async input(request: Input, _caller: Caller): Promise<InputResult> {
+    // No await before the request: inputs reach the host in the order in which they came in.
+    const body = request.base64 === undefined ? Buffer.from(request.data ?? '', 'utf8') : Buffer.from(request.base64, 'base64');
+    const { reply } = await this.#options.host.request('input', { sessionId: request.sessionId, viewerId: request.viewerId, n: request.n }, { body });
+    return { applied: reply.result, lastInput: reply.lastInput, endOffset: reply.endOffset };
+  }
+
+  /** Input of a script that keeps no numbers. Applied once or an error says that it was not. */
+  async inputFromScript(sessionId: string, request: RestInput, caller: Caller): Promise<InputResult> {
+    const n = (this.#scriptNumbers.get(sessionId) ?? 0) + 1;
+    this.#scriptNumbers.set(sessionId, n);
+    try {
+      return await this.input({ sessionId, viewerId: this.#scriptId, n, ...request }, caller);
+    } catch (error) {
+      // The number was not used: ask the host what it has, so that the next one fits.
+      this.#scriptNumbers.delete(sessionId);
+      const { reply } = await this.#options.host.request('lastInput', { sessionId, viewerId: this.#scriptId });
+      this.#scriptNumbers.set(sessionId, reply.lastInput);
+      throw error;
+    }
+  }
+
+  ack(request: Ack): void {
+    this.#sessions.get(request.sessionId)?.get(request.viewerId)?.acknowledge(request.offset);
+  }
+
+  async resize(request: Resize, _caller: Caller): Promise<Session> {
+    if (this.#sessions.get(request.sessionId)?.controller !== request.viewerId) {
+      throw new ApiError('NOT_CONTROLLER', 'Another viewer sets the size of this session.');
+    }
+    const { reply } = await this.#options.host.request('resize', { sessionId: request.sessionId, cols: request.cols, rows: request.rows });
+    return this.#options.view(reply.session);
+  }
+
+  async #resizeHost(session: HostSession, cols: number, rows: number): Promise<void> {
+    const alive = session.state === 'running' || session.state === 'starting';
+    if (!alive || (session.cols === cols && session.rows === rows)) return;
+    await this.#options.host.request('resize', { sessionId: session.id, cols, rows });
+  }
+
+  #hello(session: HostSession, viewers: SessionViewers, lastInput: number): AttachEvent {
+    const view = this.#options.view(session);
+    return {
+      type: 'hello',
+      session: view,
+      size: { cols: session.cols, rows: session.rows },
+      title: view.title,
+      state: session.state,
+      firstOffset: session.firstOffset,
+      endOffset: session.endOffset,
+      controller: viewers.controller,
+      lastInput,
+    };
+  }
+
+  async #hostSession(sessionId: string): Promise<HostSession> {
+    const { reply } = await this.#options.host.request('list', {});
+    const session = reply.sessions.find((candidate) => candidate.id === sessionId);
+    if (!session) throw new ApiError('UNKNOWN_SESSION', 'There is no such session.');
+    return session;
+  }
+
+  #acquire(sessionId: string): SessionViewers {
+    clearTimeout(this.#lingering.get(sessionId));
+    this.#lingering.delete(sessionId);
+    let viewers = this.#sessions.get(sessionId);
+    if (!viewers) {
+      viewers = new SessionViewers(this.#options.host, sessionId);
+      this.#sessions.set(sessionId, viewers);
+    }
+    return viewers;
+  }
+
+  #release(sessionId: string, viewers: SessionViewers): void {
+    if (viewers.count > 0 || this.#sessions.get(sessionId) !== viewers) return;
+    clearTimeout(this.#lingering.get(sessionId));
+    this.#lingering.set(
+      sessionId,
+      setTimeout(() => this.#forget(sessionId), FEED_LINGER_MS),
+    );
+  }
+
+  #forget(sessionId: string): void {
+    clearTimeout(this.#lingering.get(sessionId));
+    this.#lingering.delete(sessionId);
+    this.#scriptNumbers.delete(sessionId);
+    const viewers = this.#sessions.get(sessionId);
+    this.#sessions.delete(sessionId);
+    viewers?.endAll();
+    viewers?.feed.close().catch(() => undefined); // The host is away or has forgotten the session: nothing is followed.
+  }
+
+  close(): void {
+    for (const stop of this.#stop) stop();
+    for (const timer of this.#lingering.values()) clearTimeout(timer);
+    for (const viewers of this.#sessions.values()) viewers.endAll();
+    this.#sessions.clear();
+  }
+}
+
+/** Where to go on; undefined to begin anew: nothing known, trimmed away, or from a journal that has lost its tail. */
+function resumePosition(request: Attach, session: HostSession): StreamPosition | undefined {
+  const known = request.lastEventId === undefined ? request.have : parseEventId(request.lastEventId);
+  if (!known || known.run < 1) return undefined;
+  const isHeld = known.offset >= session.firstOffset && known.offset <= session.endOffset && known.mark <= session.lastMark;
+  return isHeld ? { offset: known.offset, mark: known.mark } : undefined;
+}
+
+/** Neighbouring outputs as one, up to the size of an event. */
+function* joinOutput(entries: readonly StreamEntry[]): Generator<StreamEntry> {
+  let parts: Uint8Array[] = [];
+  let [offset, length] = [0, 0];
+  const joined = (): StreamEntry => ({ kind: 'output', offset, bytes: parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts) });
+  for (const entry of entries) {
+    if (parts.length > 0 && (entry.kind === 'mark' || length + entry.bytes.length > EVENT_BYTES)) {
+      yield joined();
+      parts = [];
+      length = 0;
+    }
+    if (entry.kind === 'mark') {
+      yield entry;
+      continue;
+    }
+    for (let at = 0; at < entry.bytes.length; at += EVENT_BYTES) {
+      if (parts.length === 0) offset = entry.offset + at;
+      const part = entry.bytes.subarray(at, at + EVENT_BYTES);
+      parts.push(part);
+      length += part.length;
+      if (length >= EVENT_BYTES) {
+        yield joined();
+        parts = [];
+        length = 0;
+      }
+    }
+  }
+  if (parts.length > 0) yield joined();
+}
+
+/** Undefined for what viewers do not get. */
+function eventOf(entry: StreamEntry): AttachEvent | undefined {
+  if (entry.kind === 'output') return { type: 'output', offset: entry.offset, bytes: entry.bytes };
+  const mark = entry.entry;
+  switch (mark.kind) {
+    case 'resize':
+      return { type: 'resize', offset: mark.offset, cols: mark.cols, rows: mark.rows };
+    case 'seam':
+      return { type: 'seam', offset: mark.offset, run: mark.run, note: mark.note };
+    case 'gap':
+      return { type: 'notice', code: 'GAP', message: `${mark.lostBytes} bytes of output could not be stored here.` };
+    case 'exit':
+      return { type: 'exit', offset: mark.offset, state: mark.state, code: mark.exitCode, signal: mark.signal, reason: mark.reason };
+    case 'time':
+      return undefined;
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms);
+    function done(): void {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    }
+    signal.addEventListener('abort', done, { once: true });
+  });
+}

@@ -1,0 +1,248 @@
+// Owns the sessions as the API sees them: the host's list joined with names and viewers; creating, ending, removing.
+// Implements SessionsPort. The host is the authority on what exists; nothing is guessed while it does not answer.
+import { randomUUID } from 'node:crypto';
+import { homedir } from 'node:os';
+import { isAbsolute } from 'node:path';
+import { ApiError, may } from '@cotg/api';
+import type { Caller, CreateSession, Session, SessionListEvent, SessionsPort, UpdateSession } from '@cotg/api';
+import type { HostSession } from '@cotg/pty/client';
+import type { Catalog } from '@cotg/db/catalog';
+import { parseDuration } from '../settings.ts';
+import { Broadcast } from './broadcast.ts';
+import type { HostLink } from './host-link.ts';
+import { byActivity, isAlive, viewOf } from './session-view.ts';
+
+/** A phone's usual grid; the first viewer sets its own anyway. */
+const DEFAULT_COLS = 80;
+const DEFAULT_ROWS = 24;
+const DEFAULT_IDLE_TIMEOUT_MS = 24 * 60 * 60 * 1000;
+/** The host itself escalates to SIGKILL after 2 s; a loaded machine gets time to report it. */
+const KILL_WAIT_MS = 10_000;
+/** Output moves ages and offsets without an event of its own: watchers get them this often. */
+const WATCH_REFRESH_MS = 2000;
+/** What a client may not put into a child's environment: code that would run before the program does. */
+const FORBIDDEN_ENV = /^(LD_|DYLD_|NODE_OPTIONS$|BASH_ENV$|ENV$|PYTHONSTARTUP$|PERL5OPT$|RUBYOPT$)/;
+
+export interface SessionServiceOptions {
+  readonly host: HostLink;
+  readonly catalog: Catalog;
+  readonly defaultCommand: readonly string[];
+  readonly childEnv: Readonly<Record<string, string>>;
+  readonly maxHistoryBytes: number;
+  readonly maxSessions: number;
+  readonly viewersOf: (sessionId: string) => number;
+}
+
+export class SessionService implements SessionsPort {
+  readonly #options: SessionServiceOptions;
+  readonly #names = new Map<string, string>();
+  readonly #changes = new Broadcast<SessionListEvent>();
+  readonly #ends = new Broadcast<HostSession>();
+  readonly #stop: (() => void)[] = [];
+  #refreshTimer: ReturnType<typeof setInterval> | undefined;
+
+  private constructor(options: SessionServiceOptions) {
+    this.#options = options;
+    this.#stop.push(
+      options.host.onEvent((event) => {
+        if (event.type === 'session') {
+          this.#changes.send({ type: 'session', session: this.#view(event.session) });
+          if (!isAlive(event.session)) this.#ends.send(event.session);
+        } else if (event.type === 'removed') {
+          this.#changes.send({ type: 'removed', sessionId: event.sessionId });
+        }
+      }),
+      options.host.onConnected((sessions) => this.#changes.send({ type: 'list', sessions: this.#viewAll(sessions) })),
+    );
+  }
+
+  static async open(options: SessionServiceOptions): Promise<SessionService> {
+    const service = new SessionService(options);
+    for (const { sessionId, name } of await options.catalog.sessions.list()) {
+      if (name !== null) service.#names.set(sessionId, name);
+    }
+    return service;
+  }
+
+  async list(): Promise<readonly Session[]> {
+    const { reply } = await this.#options.host.request('list', {});
+    return this.#viewAll(reply.sessions);
+  }
+
+  async get(id: string): Promise<Session> {
+    return this.#view(await this.#find(id));
+  }
+
+  async create(request: CreateSession, caller: Caller): Promise<Session> {
+    if (request.command && !may(caller, 'admin')) {
+      throw new ApiError('FORBIDDEN', 'This device may only start the default program.');
+    }
+    for (const name of Object.keys(request.env ?? {})) {
+      if (FORBIDDEN_ENV.test(name)) throw new ApiError('BAD_INPUT', `${name} may not be set from outside.`);
+    }
+    const cwd = request.cwd ?? homedir();
+    if (!isAbsolute(cwd)) throw new ApiError('BAD_INPUT', 'cwd must be an absolute folder.');
+    const idleTimeoutMs = request.idleTimeout === undefined ? DEFAULT_IDLE_TIMEOUT_MS : durationMs(request.idleTimeout);
+
+    const { reply } = await this.#options.host.request('list', {});
+    if (reply.sessions.filter(isAlive).length >= this.#options.maxSessions) {
+      throw new ApiError('TOO_MANY_SESSIONS', `There are already ${this.#options.maxSessions} living sessions.`, { hint: 'End one, or raise COTG_MAX_SESSIONS.' });
+    }
+    const sessionId = randomUUID();
+    const created = await this.#options.host.request('create', {
+      sessionId,
+      command: request.command ?? this.#options.defaultCommand,
+      cwd,
+      env: { ...this.#options.childEnv, ...request.env, COTG_SESSION_ID: sessionId },
+      cols: request.cols ?? DEFAULT_COLS,
+      rows: request.rows ?? DEFAULT_ROWS,
+      maxHistoryBytes: request.maxHistoryBytes ?? this.#options.maxHistoryBytes,
+      idleTimeoutMs,
+    });
+    if (request.name !== undefined && request.name !== '') await this.#rename(sessionId, request.name);
+    await this.#audit(caller, 'session.create', sessionId);
+    return this.#view(created.reply.session);
+  }
+
+  async update(id: string, change: UpdateSession, caller: Caller): Promise<Session> {
+    await this.#find(id);
+    if (change.name !== undefined) await this.#rename(id, change.name);
+    if (change.pinned !== undefined) await this.#options.catalog.sessions.setPinned(id, change.pinned);
+    if (change.maxHistoryBytes !== undefined || change.idleTimeout !== undefined) {
+      await this.#options.host.request('update', {
+        sessionId: id,
+        ...(change.maxHistoryBytes === undefined ? {} : { maxHistoryBytes: change.maxHistoryBytes }),
+        ...(change.idleTimeout === undefined ? {} : { idleTimeoutMs: durationMs(change.idleTimeout) }),
+      });
+    }
+    await this.#audit(caller, 'session.update', id);
+    const session = await this.get(id);
+    this.#changes.send({ type: 'session', session });
+    return session;
+  }
+
+  async kill(id: string, caller: Caller): Promise<Session> {
+    const ended = this.#waitForEnd(id);
+    try {
+      await this.#options.host.request('kill', { sessionId: id, reason: 'user' });
+      await this.#audit(caller, 'session.kill', id);
+      return this.#view(await ended.session);
+    } finally {
+      ended.cancel();
+    }
+  }
+
+  async remove(id: string, caller: Caller): Promise<void> {
+    await this.#options.host.request('remove', { sessionId: id });
+    this.#names.delete(id);
+    await this.#options.catalog.sessions.remove(id);
+    await this.#audit(caller, 'session.remove', id);
+  }
+
+  async *watch(signal: AbortSignal): AsyncGenerator<SessionListEvent> {
+    const changes = this.#changes.stream(signal);
+    // The stream listens from its first `next`: start it before the list is read, so that nothing falls between.
+    let next = changes.next();
+    yield { type: 'list', sessions: await this.list() };
+    this.#refreshWhileWatched();
+    for (;;) {
+      const { done, value } = await next;
+      if (done) return;
+      yield value === 'overflow' ? { type: 'list', sessions: await this.list() } : value;
+      next = changes.next();
+    }
+  }
+
+  /** A viewer came or went. */
+  viewersChanged(id: string): void {
+    if (this.#changes.size === 0) return;
+    this.#find(id).then(
+      (session) => this.#changes.send({ type: 'session', session: this.#view(session) }),
+      () => undefined, // Gone meanwhile: `removed` has said so.
+    );
+  }
+
+  async #find(id: string): Promise<HostSession> {
+    const { reply } = await this.#options.host.request('list', {});
+    const session = reply.sessions.find((candidate) => candidate.id === id);
+    if (!session) throw new ApiError('UNKNOWN_SESSION', 'There is no such session.');
+    return session;
+  }
+
+  view(session: HostSession): Session {
+    return this.#view(session);
+  }
+
+  #view(session: HostSession): Session {
+    return viewOf(session, {
+      name: this.#names.get(session.id) ?? null,
+      profile: null,
+      terminalTitle: null,
+      attention: false,
+      viewers: this.#options.viewersOf(session.id),
+    });
+  }
+
+  #viewAll(sessions: readonly HostSession[]): Session[] {
+    return sessions.toSorted(byActivity).map((session) => this.#view(session));
+  }
+
+  async #rename(id: string, name: string | null): Promise<void> {
+    const clean = name === null ? null : cleanName(name);
+    await this.#options.catalog.sessions.setName(id, clean);
+    if (clean === null) this.#names.delete(id);
+    else this.#names.set(id, clean);
+  }
+
+  #waitForEnd(id: string): { session: Promise<HostSession>; cancel: () => void } {
+    const { promise, resolve, reject } = Promise.withResolvers<HostSession>();
+    const timer = setTimeout(() => reject(new ApiError('INTERNAL', 'The program did not end in time; it may still be ending.')), KILL_WAIT_MS);
+    const stop = this.#ends.listen((session) => {
+      if (session.id === id) resolve(session);
+    });
+    // When the request itself fails nobody awaits this.
+    promise.catch(() => undefined);
+    return {
+      session: promise,
+      cancel: () => {
+        clearTimeout(timer);
+        stop();
+      },
+    };
+  }
+
+  #refreshWhileWatched(): void {
+    this.#refreshTimer ??= setInterval(() => {
+      if (this.#changes.size === 0) {
+        clearInterval(this.#refreshTimer);
+        this.#refreshTimer = undefined;
+        return;
+      }
+      this.list().then(
+        (sessions) => this.#changes.send({ type: 'list', sessions }),
+        () => undefined, // The host is away: the list stays as it was, and comes again when it is back.
+      );
+    }, WATCH_REFRESH_MS);
+  }
+
+  async #audit(caller: Caller, action: string, sessionId: string): Promise<void> {
+    await this.#options.catalog.audit.append({ at: Date.now(), actor: caller.kind === 'owner' ? 'owner' : caller.deviceId, action, sessionId, detail: { address: caller.address } });
+  }
+
+  close(): void {
+    clearInterval(this.#refreshTimer);
+    for (const stop of this.#stop) stop();
+  }
+}
+
+function durationMs(value: string | number): number {
+  const ms = typeof value === 'number' ? value : parseDuration(value);
+  if (ms === undefined || (ms > 0 && ms < 1000)) throw new ApiError('BAD_INPUT', 'A duration is at least 1 s, or 0 for never.');
+  return ms;
+}
+
+/** Control characters and direction overrides have no place in a label. */
+function cleanName(name: string): string | null {
+  const clean = name.replace(/[\p{Cc}\p{Cf}]/gu, '').trim();
+  return clean === '' ? null : clean;
+}

@@ -1,0 +1,25 @@
+// Owns the server's account of itself. Implements SystemPort.
+import { statSync } from 'node:fs';
+import type { Status, SystemPort } from '@cotg/api';
+import type { HostLink } from './host-link.ts';
+
+export class SystemService implements SystemPort {
+  readonly #options: { host: HostLink; dataDir: string; catalogPath: string; version: string; startedAt: Date };
+
+  constructor(options: { host: HostLink; dataDir: string; catalogPath: string; version: string; startedAt: Date }) {
+    this.#options = options;
+  }
+
+  async status(): Promise<Status> {
+    const { reply } = await this.#options.host.request('status', {});
+    const { host } = reply;
+    return {
+      server: { pid: process.pid, version: this.#options.version, startedAt: this.#options.startedAt.toISOString() },
+      host: { pid: host.pid, version: host.version, protocol: host.protocol, startedAt: new Date(host.startedAt).toISOString() },
+      screens: null,
+      dataDir: this.#options.dataDir,
+      sessions: host.sessions,
+      storage: { state: host.storage, journalBytes: host.journalBytes, catalogBytes: statSync(this.#options.catalogPath).size, damaged: [] },
+    };
+  }
+}

@@ -1,0 +1,57 @@
+// Owns who looks at one session: its viewers, which of them sets the size, and the feed they share. No transports.
+import { SessionFeed } from './session-feed.ts';
+import type { HostLink } from './host-link.ts';
+import { Viewer } from './viewer.ts';
+
+export class SessionViewers {
+  readonly feed: SessionFeed;
+  /** In order of arrival. */
+  readonly #viewers = new Map<string, Viewer>();
+  #controller: string | null = null;
+
+  constructor(host: HostLink, sessionId: string) {
+    this.feed = new SessionFeed(host, sessionId, () => this.wakeAll());
+  }
+
+  get count(): number {
+    return this.#viewers.size;
+  }
+
+  get controller(): string | null {
+    return this.#controller;
+  }
+
+  get(viewerId: string): Viewer | undefined {
+    return this.#viewers.get(viewerId);
+  }
+
+  /** A viewer that attaches again replaces its own older attachment, whose socket may be dead without knowing. */
+  add(viewerId: string): Viewer {
+    this.#viewers.get(viewerId)?.end();
+    const viewer = new Viewer(viewerId);
+    this.#viewers.delete(viewerId);
+    this.#viewers.set(viewerId, viewer);
+    if (this.#controller === null || !this.#viewers.has(this.#controller)) this.#setController(viewerId);
+    return viewer;
+  }
+
+  remove(viewer: Viewer): void {
+    if (this.#viewers.get(viewer.id) !== viewer) return;
+    this.#viewers.delete(viewer.id);
+    // The latest other viewer takes over.
+    if (this.#controller === viewer.id) this.#setController([...this.#viewers.keys()].at(-1) ?? null);
+  }
+
+  #setController(viewerId: string | null): void {
+    this.#controller = viewerId;
+    for (const viewer of this.#viewers.values()) viewer.note({ type: 'control', viewerId });
+  }
+
+  wakeAll(): void {
+    for (const viewer of this.#viewers.values()) viewer.wake();
+  }
+
+  endAll(): void {
+    for (const viewer of this.#viewers.values()) viewer.end();
+  }
+}

@@ -1,0 +1,26 @@
+// The port through which the API reaches a terminal's stream: viewers, input, size. Implemented by apps/server.
+import type { Ack, Attach, AttachEvent, Input, InputResult, Resize } from '../schema/output.ts';
+import type { Session } from '../schema/session.ts';
+import type { Caller } from '../context.ts';
+
+/** One event with its place in the stream, from which a later attach goes on. */
+export interface PlacedEvent {
+  readonly id: string;
+  readonly event: AttachEvent;
+}
+
+/** What the transport knows of the viewer's connection: bytes accepted and not yet sent. */
+export interface Backlog {
+  bufferedBytes(): number;
+}
+
+export interface OutputPort {
+  /** Becomes a viewer until the signal ends it. UNKNOWN_SESSION, BAD_INPUT. */
+  attach(request: Attach, caller: Caller, backlog: Backlog, signal: AbortSignal): AsyncIterable<PlacedEvent>;
+  /** Types once per (session, viewer, n). INPUT_GAP when a number before it is missing. SESSION_ENDED, INPUT_BUFFER_FULL. */
+  input(request: Input, caller: Caller): Promise<InputResult>;
+  /** Cumulative: everything before `offset` has been parsed by the viewer's terminal. Unknown viewers are ignored. */
+  ack(request: Ack): void;
+  /** NOT_CONTROLLER unless this viewer sets the size. */
+  resize(request: Resize, caller: Caller): Promise<Session>;
+}

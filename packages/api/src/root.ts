@@ -1,0 +1,14 @@
+// Owns the app router: which procedures there are.
+import { outputProcedures } from './router/output.ts';
+import { pairingProcedures } from './router/pairing.ts';
+import { sessionProcedures } from './router/sessions.ts';
+import { systemProcedures } from './router/system.ts';
+import { router } from './trpc.ts';
+
+export const appRouter = router({
+  session: router({ ...sessionProcedures, ...outputProcedures }),
+  pairing: router(pairingProcedures),
+  system: router(systemProcedures),
+});
+
+export type AppRouter = typeof appRouter;
