@@ -2,14 +2,14 @@
 import solid from 'vite-plugin-solid';
 import { defineConfig } from 'vitest/config';
 
-const node = (name: string, root: string) => ({
+const node = (name: string, root: string, include = ['src/**/*.test.ts', 'test/**/*.test.ts']) => ({
   ssr: { resolve: { conditions: ['@cotg/source', 'node', 'module', 'default'] } },
   resolve: { conditions: ['@cotg/source'] },
   test: {
     name,
     root,
     environment: 'node' as const,
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    include,
     // Real processes and real files: a test may wait long for a fact on a loaded machine, never for time.
     testTimeout: 30_000,
     hookTimeout: 30_000,
@@ -26,7 +26,7 @@ export default defineConfig({
       node('api', 'packages/api'),
       node('screen', 'packages/screen'),
       node('server', 'apps/server'),
-      node('scripts', 'scripts'),
+      node('scripts', 'scripts', ['*.test.ts', '{bootstrap,layers,suites}/**/*.test.ts']),
       {
         plugins: [solid()],
         resolve: { conditions: ['@cotg/source', 'browser'] },

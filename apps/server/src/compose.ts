@@ -68,7 +68,7 @@ export async function startServer(config: Config, options: { log: Logger; webRoo
     const dataDir = openDataDir(config.dataDir);
     const lease = acquireLease(dataDir.serverLock);
     if (!lease) throw alreadyServed(dataDir);
-    undo.add(() => lease.release());
+    undo.add(() => lease[Symbol.dispose]());
 
     // The port before the host: when it is busy, nothing has been started.
     const http = await listen({ host: config.host, port: config.port, log });
@@ -82,7 +82,8 @@ export async function startServer(config: Config, options: { log: Logger; webRoo
     const host = await openHostLink({
       log,
       connect: async (signal) => {
-        const { client, launched } = await connectOrLaunchHost({
+        const { client, startedPid } = await connectOrLaunchHost({
+          dataDir: dataDir.path,
           socketPath: dataDir.hostSocket,
           secret: dataDir.hostSecret,
           clientVersion: VERSION,
@@ -92,7 +93,7 @@ export async function startServer(config: Config, options: { log: Logger; webRoo
           timeoutMs: HOST_START_TIMEOUT_MS,
           signal,
         });
-        if (launched) program.removeOthers();
+        if (startedPid !== null) program.removeOthers();
         return client;
       },
     });

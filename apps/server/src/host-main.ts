@@ -11,25 +11,34 @@ import { VERSION } from './version.ts';
 
 const MINIMUM_NODE_MAJOR = 24;
 
-function log(level: 'info' | 'warn' | 'error', message: string, fields: Readonly<Record<string, unknown>> = {}): void {
+type Level = 'info' | 'warn' | 'error';
+
+/** One line of JSON on stderr, which is the host's log file. */
+function write(level: Level, fields: object, message: string): void {
   process.stderr.write(`${JSON.stringify({ level, time: new Date().toISOString(), name: 'host', pid: process.pid, msg: message, ...fields })}\n`);
 }
+
+const log = {
+  info: (fields: object, message: string): void => write('info', fields, message),
+  warn: (fields: object, message: string): void => write('warn', fields, message),
+  error: (fields: object, message: string): void => write('error', fields, message),
+};
 
 async function main(dataDirPath: string | undefined, sync: string | undefined): Promise<void> {
   process.umask(0o077);
   if (Number(process.versions.node.split('.')[0]) < MINIMUM_NODE_MAJOR) {
-    log('error', `the host needs Node ${MINIMUM_NODE_MAJOR} or newer`);
+    log.error({}, `the host needs Node ${MINIMUM_NODE_MAJOR} or newer`);
     process.exit(EXIT.failed);
   }
   const dataDir = dataDirPath === undefined ? undefined : findDataDir(dataDirPath);
   if (!dataDir) {
-    log('error', 'no data directory', { dataDir: dataDirPath });
+    log.error({ dataDir: dataDirPath }, 'no data directory');
     process.exit(EXIT.usage);
   }
   // One host per data directory: whoever holds the lease owns journal.db and the socket.
   const lease = acquireLease(dataDir.hostLock);
   if (!lease) {
-    log('info', 'another host serves this data directory');
+    log.info({}, 'another host serves this data directory');
     process.exit(EXIT.alreadyServed);
   }
   // The terminal or the session that started the server may go; the host stays.
@@ -39,24 +48,25 @@ async function main(dataDirPath: string | undefined, sync: string | undefined): 
   const journal = await openJournal({
     path: dataDir.journal,
     synchronous: sync === 'full' ? 'full' : 'normal',
-    onNotice: (notice) => log('warn', 'storage', { notice }),
+    onNotice: (notice) => log.warn({ notice }, 'storage'),
   });
-  const host = await startHost({ journal, socketPath: dataDir.hostSocket, secret: dataDir.hostSecret, version: VERSION, log });
+  const ended = Promise.withResolvers<void>();
+  const host = await startHost({ journal, socketPath: dataDir.hostSocket, secret: dataDir.hostSecret, version: VERSION, log, onShutdown: ended.resolve });
   process.on('SIGTERM', () => {
-    log('info', 'asked to stop');
-    void host.shutdown();
+    log.info({}, 'asked to stop');
+    host.close().then(ended.resolve, ended.reject);
   });
-  log('info', 'host serves', { version: VERSION, node: process.version });
-  await host.closed;
+  log.info({ version: VERSION, node: process.version }, 'host serves');
+  await ended.promise;
   await journal.close();
-  lease.release();
-  log('info', 'host ended');
+  lease[Symbol.dispose]();
+  log.info({}, 'host ended');
   process.exit(EXIT.done);
 }
 
 process.on('uncaughtException', (error) => {
   // Going on with half a state could write a wrong journal; the sessions' history is safe on disk.
-  log('error', 'host failed', { error: error.stack ?? messageOf(error) });
+  log.error({ error: error.stack ?? messageOf(error) }, 'host failed');
   process.exit(EXIT.failed);
 });
 

@@ -5,6 +5,7 @@ import type { ApiContext } from './context.ts';
 import { ApiError, isRetryable, trpcCodeOf } from './errors.ts';
 import type { ApiErrorCode } from './errors.ts';
 import type { DeviceRole } from './schema/status.ts';
+import { wireTransformer } from './wire.ts';
 
 /** Every procedure declares the right it needs; a test enumerates them. */
 export interface ProcedureMeta {
@@ -40,6 +41,7 @@ const t = initTRPC
   .meta<ProcedureMeta>()
   .create({
     isDev: false,
+    transformer: wireTransformer,
     errorFormatter({ shape, error }) {
       const code = codeOf(error);
       const own = error.cause instanceof ApiError ? error.cause : undefined;

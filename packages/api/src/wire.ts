@@ -79,3 +79,12 @@ export const serverWireEncoder: WireEncoder = {
     return JSON.parse(frame) as unknown;
   },
 };
+
+/**
+ * Values cross the wire as they are: JSON, or bytes beside it. Declaring a transformer that does nothing tells the library's
+ * types so; without one they would describe a Uint8Array as JSON would mangle it.
+ */
+export const wireTransformer = {
+  serialize: (value: unknown): unknown => value,
+  deserialize: (value: unknown): unknown => value,
+};

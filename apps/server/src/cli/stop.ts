@@ -1,6 +1,7 @@
 // `cotg stop`: ends the server; sessions run on. With --all also the host and with it every session.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { HostClient, connectHost } from '@cotg/pty/client';
+import { connectHost } from '@cotg/pty/client';
+import type { HostClient } from '@cotg/pty/client';
 import { acquireLease } from '@cotg/db/lease';
 import { loadConfig } from '../config.ts';
 import type { Flags } from '../config.ts';
@@ -64,8 +65,7 @@ async function stopHost(dataDir: DataDir): Promise<boolean> {
 }
 
 function leaseIsFree(path: string): boolean {
-  const lease = acquireLease(path);
-  lease?.release();
+  using lease = acquireLease(path);
   return lease !== null;
 }
 

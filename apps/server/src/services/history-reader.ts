@@ -1,5 +1,6 @@
 // Owns reading committed history from the host, page by page. Never holds more than a page.
 import { ApiError } from '@cotg/api';
+import type { HostReply } from '@cotg/pty/client';
 import type { HostLink } from './host-link.ts';
 import { behind, entriesOf } from './entries.ts';
 import type { StreamEntry, StreamPosition } from './entries.ts';
@@ -19,7 +20,7 @@ export async function* readHistory(
   let position = request.from;
   let cursor: string | null = null;
   while (!signal.aborted) {
-    const { reply, body } = await host.request(
+    const { reply, body }: HostReply<'history'> = await host.request(
       'history',
       {
         sessionId: request.sessionId,

@@ -1,6 +1,6 @@
 // Owns history as text: what a person would have read, wrapped lines joined. Output is fed to a headless emulator piece by
 // piece; lines that have scrolled off its screen are final and leave at once, so memory stays bounded.
-import { Terminal } from '@xterm/headless';
+import headless from '@xterm/headless';
 import type { IMarker } from '@xterm/headless';
 import unicode11 from '@xterm/addon-unicode11';
 import type { StreamEntry } from './entries.ts';
@@ -21,7 +21,7 @@ export interface HistoryText {
 }
 
 export function makeHistoryText(size: { cols: number; rows: number } = { cols: DEFAULT_COLS, rows: DEFAULT_ROWS }): HistoryText {
-  const terminal = new Terminal({ ...size, scrollback: SCROLLBACK_LINES, allowProposedApi: true });
+  const terminal = new headless.Terminal({ ...size, scrollback: SCROLLBACK_LINES, allowProposedApi: true });
   terminal.loadAddon(new unicode11.Unicode11Addon());
   terminal.unicode.activeVersion = '11';
   const feeder = new Utf8Feeder();

@@ -2,20 +2,16 @@
 // Must not know what a session or a viewer is.
 import { ApiError } from '@cotg/api';
 import type { ApiErrorCode } from '@cotg/api';
-import type { HostClient, HostErrorCode, HostEvent, HostSession, ReplyBodies, Request, RequestType } from '@cotg/pty/client';
+import type { HostClient, HostErrorCode, HostEvent, HostReply, HostSession, RequestFields, RequestOptions, RequestType } from '@cotg/pty/client';
 import { HostRequestError } from '@cotg/pty/client';
 import type { Logger } from '../log.ts';
 import { messageOf } from '../errors.ts';
 
-type FieldsOf<T extends RequestType> = Omit<Extract<Request, { type: T }>, 'type' | 'id'>;
-
-export interface HostReply<T extends RequestType> {
-  readonly reply: ReplyBodies[T];
-  readonly body: Uint8Array;
-}
+/** Everything but the hello, which the connection itself says. */
+type Ask = Exclude<RequestType, 'hello'>;
 
 export interface HostLink {
-  request<T extends RequestType>(type: T, fields: FieldsOf<T>, options?: { body?: Uint8Array; signal?: AbortSignal; timeoutMs?: number }): Promise<HostReply<T>>;
+  request<T extends Ask>(type: T, fields: RequestFields<T>, options?: RequestOptions): Promise<HostReply<T>>;
   /** Events in the order of the host; the body belongs to the receiver. Returns how to stop. */
   onEvent(listener: (event: HostEvent, body: Uint8Array) => void): () => void;
   /** After every connect, with all sessions: what was followed before is not followed any more. */
@@ -32,6 +28,7 @@ const CODES: Readonly<Partial<Record<HostErrorCode, ApiErrorCode>>> = {
   UNKNOWN_SESSION: 'UNKNOWN_SESSION',
   SESSION_ENDED: 'SESSION_ENDED',
   SESSION_ALIVE: 'SESSION_ALIVE',
+  TOO_MANY_SESSIONS: 'TOO_MANY_SESSIONS',
   COMMAND_NOT_FOUND: 'COMMAND_NOT_FOUND',
   CWD_NOT_FOUND: 'CWD_NOT_FOUND',
   INPUT_GAP: 'INPUT_GAP',
@@ -62,10 +59,7 @@ export async function openHostLink(options: { connect: (signal: AbortSignal) => 
     fresh.onEvent((event, body) => {
       for (const listener of eventListeners) listener(event, body);
     });
-    fresh.closed.then(
-      () => void lost(fresh),
-      () => void lost(fresh),
-    );
+    void fresh.closed.then(() => lost(fresh));
     for (const listener of connectListeners) listener(fresh.hello.sessions);
   };
 
@@ -88,7 +82,7 @@ export async function openHostLink(options: { connect: (signal: AbortSignal) => 
   adopt(await options.connect(ended.signal));
 
   return {
-    async request(type, fields, requestOptions = {}) {
+    async request<T extends Ask>(type: T, fields: RequestFields<T>, requestOptions: RequestOptions = {}): Promise<HostReply<T>> {
       if (!client) throw new ApiError('HOST_UNREACHABLE', 'The host does not answer; trying again.');
       try {
         return await client.request(type, fields, requestOptions);

@@ -48,9 +48,7 @@ export class PairingService implements PairingPort {
 
   static async open(options: { catalog: Catalog; publicUrl: () => string; now?: () => number }): Promise<PairingService> {
     const service = new PairingService(options);
-    for (const device of await options.catalog.devices.list()) {
-      if (device.revokedAt === null) service.#devices.set(Buffer.from(device.tokenHash).toString('hex'), { id: device.id, role: device.role });
-    }
+    for (const { id, role, tokenHash } of await options.catalog.devices.active()) service.#devices.set(tokenHash, { id, role });
     return service;
   }
 
@@ -85,10 +83,10 @@ export class PairingService implements PairingPort {
     }
     this.#close(key, 'used');
     const token = randomBytes(DEVICE_TOKEN_BYTES).toString('base64url');
-    const device = { id: randomUUID(), name, role: 'admin' as const, tokenHash: hashToken(token), createdAt: Date.now() };
+    const device = { id: randomUUID(), name, role: 'admin' as const, tokenHash: hashToken(token).toString('hex'), createdAt: Date.now() };
     await this.#catalog.devices.insert(device);
-    await this.#catalog.audit.append({ at: Date.now(), actor: device.id, action: 'device.pair', sessionId: null, detail: { name, address } });
-    this.#devices.set(device.tokenHash.toString('hex'), { id: device.id, role: device.role });
+    await this.#catalog.audit.append({ at: Date.now(), actor: device.id, action: 'device.pair', detail: { name, address } });
+    this.#devices.set(device.tokenHash, { id: device.id, role: device.role });
     return { id: device.id, token };
   }
 

@@ -25,8 +25,6 @@ export class SessionFeed {
   #ringBytes = 0;
   #start: StreamPosition | undefined;
   #end: StreamPosition | undefined;
-  /** Events that came before the reply to `follow` was seen. */
-  #early: StreamEntry[] | undefined;
   #following: Promise<void> | undefined;
   #closed = false;
 
@@ -52,21 +50,16 @@ export class SessionFeed {
   }
 
   async #follow(): Promise<void> {
-    this.#early = [];
-    try {
-      const { reply } = await this.#host.request('follow', { sessionId: this.sessionId });
-      const position = { offset: reply.offset, mark: reply.mark };
-      const contiguous = this.#end !== undefined && this.#end.offset === position.offset && this.#end.mark === position.mark;
-      if (!contiguous) {
-        this.#ring = [];
-        this.#head = 0;
-        this.#ringBytes = 0;
-        this.#start = position;
-        this.#end = position;
-      }
-      for (const entry of this.#early) this.#append(entry);
-    } finally {
-      this.#early = undefined;
+    // The connection gives no event to anybody before the code behind this reply has run: nothing falls between.
+    const { reply } = await this.#host.request('follow', { sessionId: this.sessionId });
+    const position = { offset: reply.offset, mark: reply.mark };
+    const isContiguous = this.#end !== undefined && this.#end.offset === position.offset && this.#end.mark === position.mark;
+    if (!isContiguous) {
+      this.#ring = [];
+      this.#head = 0;
+      this.#ringBytes = 0;
+      this.#start = position;
+      this.#end = position;
     }
     this.#changed();
   }
@@ -82,10 +75,6 @@ export class SessionFeed {
     if (event.type === 'lagged') return this.restart();
     if (event.type !== 'output' && event.type !== 'mark') return;
     const entry: StreamEntry = event.type === 'output' ? { kind: 'output', offset: event.offset, bytes: body } : { kind: 'mark', entry: event.entry };
-    if (this.#early) {
-      this.#early.push(entry);
-      return;
-    }
     this.#append(entry);
     this.#changed();
   }

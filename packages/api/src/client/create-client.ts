@@ -6,7 +6,7 @@ import { createTRPCClient, createWSClient, TRPCClientError, wsLink } from '@trpc
 import type { TRPCClient } from '@trpc/client';
 import type { ApiErrorCode } from '../errors.ts';
 import type { AppRouter } from '../root.ts';
-import { wireEncoder } from '../wire.ts';
+import { wireEncoder, wireTransformer } from '../wire.ts';
 import { makeLinkSocketClass } from './link-socket.ts';
 import type { LinkTimings } from './link-socket.ts';
 import { retryDelayMs } from './retry.ts';
@@ -89,7 +89,7 @@ export function createClient(options: ClientOptions): Client {
   });
 
   return {
-    api: createTRPCClient<AppRouter>({ links: [wsLink({ client: wsClient })] }),
+    api: createTRPCClient<AppRouter>({ links: [wsLink({ client: wsClient, transformer: wireTransformer })] }),
     state: () => state,
     reconnect: (reason) => newest?.abandon(reason),
     close: async () => {

@@ -112,7 +112,10 @@ export type Request =
   /** The highest input number applied for this viewer. */
   | { readonly type: 'lastInput'; readonly id: number; readonly sessionId: SessionId; readonly viewerId: string }
   | { readonly type: 'resize'; readonly id: number; readonly sessionId: SessionId; readonly cols: number; readonly rows: number }
-  /** Ends the process group; replied at once with `ok`, the end follows as an `exit` entry and a `session` event. */
+  /**
+   * Ends the child and every process of its terminal session (hangup, then SIGKILL); replied at once, the end follows as an
+   * `exit` entry and a `session` event. `reason`: user, idle or limit; again while it is ending changes nothing.
+   */
   | { readonly type: 'kill'; readonly id: number; readonly sessionId: SessionId; readonly reason: EndReason }
   /** Forgets an ended session and its journal. */
   | { readonly type: 'remove'; readonly id: number; readonly sessionId: SessionId }
@@ -154,6 +157,7 @@ export interface HostStatus {
   readonly version: string;
   readonly protocol: number;
   readonly startedAt: number;
+  /** With a living child. */
   readonly sessions: number;
   readonly journalBytes: number;
   readonly storage: 'ok' | 'paused' | 'memory';
@@ -191,10 +195,14 @@ export type HostErrorCode =
   | 'SESSION_EXISTS'
   | 'SESSION_ENDED'
   | 'SESSION_ALIVE'
+  | 'TOO_MANY_SESSIONS'
+  /** No process could be made; the session exists and has ended as failed-to-start. */
   | 'SPAWN_FAILED'
   | 'COMMAND_NOT_FOUND'
   | 'CWD_NOT_FOUND'
+  /** Not typed: a number before it was never received. */
   | 'INPUT_GAP'
+  /** Not typed: the number is still free. */
   | 'INPUT_BUFFER_FULL'
   | 'STORAGE_FAILED'
   | 'TRIMMED'
@@ -203,7 +211,8 @@ export type HostErrorCode =
 
 export type Reply =
   | { [T in RequestType]: { readonly type: 'reply'; readonly id: number; readonly to: T } & ReplyBodies[T] }[RequestType]
-  | { readonly type: 'error'; readonly id: number; readonly code: HostErrorCode; readonly message: string };
+  /** `id` is 0 when the request's own could not be read; the connection is closed then. `firstOffset` comes with TRIMMED. */
+  | { readonly type: 'error'; readonly id: number; readonly code: HostErrorCode; readonly message: string; readonly firstOffset?: number };
 
 // ---------------------------------------------------------------- events (host to client)
 
@@ -211,7 +220,10 @@ export type HostEvent =
   /** bytes: committed output from `offset`. */
   | { readonly type: 'output'; readonly sessionId: SessionId; readonly offset: number }
   | { readonly type: 'mark'; readonly sessionId: SessionId; readonly entry: MarkEntry }
-  /** A session was created or changed state, size, limits. Not sent for mere output. */
+  /**
+   * A session was created or changed state, size, limits: as it is when this is sent, so several changes may come as one.
+   * Not sent for mere output. To a follower it never comes before entries of that session that were committed earlier.
+   */
   | { readonly type: 'session'; readonly session: HostSession }
   | { readonly type: 'removed'; readonly sessionId: SessionId }
   /** The follower read too slowly: pushes stopped; read on with `history` from where you are, then `follow` again. */

@@ -1,0 +1,227 @@
+import { expect, test } from 'vitest';
+import type { Session } from '@cotg/api';
+import { eventually, startTestServer } from '../../../testing/start-server.ts';
+import type { TestServer } from '../../../testing/start-server.ts';
+import { startTcpProxy } from '../../../testing/tcp-proxy.ts';
+import type { TcpProxy } from '../../../testing/tcp-proxy.ts';
+import { attachViewer } from '../../../testing/viewer.ts';
+
+async function create(server: TestServer, command: readonly string[], more: object = {}): Promise<Session> {
+  const response = await server.api('/api/sessions', { method: 'POST', body: JSON.stringify({ command, ...more }) });
+  if (response.status !== 201) throw new Error(await response.text());
+  return (await response.json()) as Session;
+}
+
+async function rawHistory(server: TestServer, id: string): Promise<string> {
+  return Buffer.from(await (await server.api(`/api/sessions/${id}/history`)).arrayBuffer()).toString('latin1');
+}
+
+/** A server that is reached through a proxy: told of its port, since the Host header names that. */
+async function startBehindProxy(): Promise<{ server: TestServer; proxy: TcpProxy; url: string } & AsyncDisposable> {
+  const proxy = await startTcpProxy(0);
+  const server = await startTestServer({ env: { COTG_ALLOWED_HOSTS: `127.0.0.1:${proxy.port}` } });
+  proxy.setTarget(server.port);
+  return {
+    server,
+    proxy,
+    url: `http://127.0.0.1:${proxy.port}`,
+    async [Symbol.asyncDispose]() {
+      await proxy.close();
+      await server.close();
+    },
+  };
+}
+
+/** A terminal that echoes nothing itself: `cat` types back what arrived, so each letter typed shows once. */
+const CAT = ['bash', '-c', 'stty raw -echo; echo ready; exec cat'];
+const NUMBERS = ['bash', '-c', 'i=0; while [ $i -lt 4000 ]; do i=$((i+1)); echo "n$i"; [ $((i % 20)) = 0 ] && sleep 0.02; done; echo done'];
+
+function numbersIn(text: string): number[] {
+  return [...text.matchAll(/n(\d+)\r\n/g)].map((match) => Number(match[1]));
+}
+
+test('a viewer gets history and live output as one contiguous stream', async () => {
+  await using server = await startTestServer();
+  const session = await create(server, CAT);
+  await using viewer = attachViewer({ url: server.url, token: server.token, sessionId: session.id, cols: 90, rows: 20 });
+  await viewer.waitFor('ready');
+  await viewer.type('hello');
+  await viewer.waitFor('hello');
+  expect(viewer.events[0]).toMatchObject({ type: 'hello', controller: viewer.id, lastInput: 0 });
+  expect(viewer.events[1]).toMatchObject({ type: 'snapshot', offset: 0, reason: 'attach' });
+  expect(viewer.events.filter((event) => event.type === 'resize').at(-1)).toMatchObject({ cols: 90, rows: 20 });
+  expect(viewer.breaks).toBe(0);
+
+  await using second = attachViewer({ url: server.url, token: server.token, sessionId: session.id });
+  await second.waitFor('hello');
+  expect(second.text).toBe(viewer.text);
+  expect(second.events[0]).toMatchObject({ controller: viewer.id });
+});
+
+test('over a server killed three times every number comes once, every letter typed arrives once, the program never notices', async () => {
+  await using server = await startTestServer();
+  const numbers = await create(server, NUMBERS);
+  const echo = await create(server, CAT);
+  await using viewer = attachViewer({ url: server.url, token: server.token, sessionId: numbers.id });
+  await using typist = attachViewer({ url: server.url, token: server.token, sessionId: echo.id });
+  await typist.waitFor('ready');
+  const letters = 'abcdefghijklmnopqrstuvwxyz0123456789';
+  let typed = '';
+  const kills = [400, 1200, 2000];
+  for (const letter of letters) {
+    void typist.type(letter);
+    typed += letter;
+    const due = kills[0];
+    if (due !== undefined && numbersIn(viewer.text).length >= due) {
+      kills.shift();
+      await server.kill('SIGKILL');
+      void typist.type('!');
+      typed += '!';
+      await server.start();
+    }
+    await eventually(
+      () => numbersIn(viewer.text).length,
+      (count) => count >= Math.min(3900, typed.length * 90),
+      { what: 'numbers go on', timeoutMs: 30_000 },
+    );
+  }
+  expect(kills).toEqual([]);
+  await viewer.waitFor('done', 30_000);
+  await typist.waitFor(letters.at(-1) ?? '', 30_000);
+  const expected = Array.from({ length: 4000 }, (_, at) => at + 1);
+  expect(numbersIn(viewer.text)).toEqual(expected);
+  expect(numbersIn(await rawHistory(server, numbers.id))).toEqual(expected);
+  await eventually(
+    () => rawHistory(server, echo.id),
+    (text) => text === `ready\r\n${typed}`,
+    { what: `each letter once and in order: ${typed}` },
+  );
+  expect([viewer.breaks, typist.breaks]).toEqual([0, 0]);
+  expect(viewer.hellos).toBeGreaterThanOrEqual(4);
+  const after = (await (await server.api(`/api/sessions/${echo.id}`)).json()) as Session;
+  expect(after.pid).toBe(echo.pid);
+});
+
+test('over twenty cuts of the connection nothing is lost or doubled in either direction', async () => {
+  await using behind = await startBehindProxy();
+  const { server, proxy, url } = behind;
+  proxy.setConditions({ delayMs: 5 });
+  const session = await create(server, CAT);
+  await using viewer = attachViewer({ url, token: server.token, sessionId: session.id });
+  await using near = attachViewer({ url: server.url, token: server.token, sessionId: session.id });
+  await near.waitFor('ready');
+  let expected = 'ready\r\n';
+  for (let cut = 0; cut < 20; cut += 1) {
+    const word = `<${cut}>`;
+    expected += word;
+    void viewer.type(word);
+    const hellos = viewer.hellos;
+    if (cut % 2 === 0) proxy.cut();
+    else viewer.client.reconnect('test');
+    await eventually(
+      () => viewer.hellos,
+      (count) => count > hellos,
+      { what: 'it came back' },
+    );
+  }
+  await viewer.waitFor('<19>');
+  await near.waitFor('<19>');
+  expect(viewer.text).toBe(expected);
+  expect(near.text).toBe(expected);
+  expect([viewer.breaks, near.breaks]).toEqual([0, 0]);
+});
+
+test('a link that goes silent without closing is noticed within ten seconds and resumed', async () => {
+  await using behind = await startBehindProxy();
+  const { server, proxy, url } = behind;
+  const session = await create(server, CAT);
+  await using viewer = attachViewer({ url, token: server.token, sessionId: session.id });
+  await viewer.waitFor('ready');
+  proxy.silence();
+  const since = performance.now();
+  await server.api(`/api/sessions/${session.id}/input`, { method: 'POST', body: JSON.stringify({ data: 'while silent' }) });
+  await eventually(
+    () => viewer.client.state(),
+    (state) => state === 'reconnecting',
+    { what: 'the silence is noticed', timeoutMs: 50_000 },
+  );
+  // Promised: 10 s; five times that is the most a loaded machine may take.
+  expect(performance.now() - since).toBeLessThan(50_000);
+  proxy.restore();
+  await viewer.waitFor('while silent');
+  expect(viewer.text).toBe('ready\r\nwhile silent');
+  expect(viewer.breaks).toBe(0);
+});
+
+test('a viewer that stalls costs the server no more than its window, delays nobody, and catches up byte for byte', async () => {
+  await using server = await startTestServer();
+  const session = await create(server, ['bash', '-c', 'read go; head -c 20000000 /dev/zero | tr "\\0" x; echo end']);
+  await using stalled = attachViewer({ url: server.url, token: server.token, sessionId: session.id });
+  await using reader = attachViewer({ url: server.url, token: server.token, sessionId: session.id });
+  await eventually(
+    () => [stalled.hellos, reader.hellos],
+    (counts) => counts.every((count) => count === 1),
+    { what: 'both are attached' },
+  );
+  stalled.acknowledging = false;
+  const rssBefore = await residentBytes(server.pid);
+  await reader.type('go\r');
+  await reader.waitFor(/end\r\n$/, 60_000);
+  expect(reader.breaks).toBe(0);
+  // 256 KiB window plus what was acknowledged before it stopped.
+  expect(stalled.text.length).toBeLessThan(300_000);
+  expect((await residentBytes(server.pid)) - rssBefore).toBeLessThan(150 * 1024 * 1024);
+
+  stalled.acknowledging = true;
+  await stalled.client.api.session.ack.mutate({ sessionId: session.id, viewerId: stalled.id, offset: stalled.offset });
+  await stalled.waitFor(/end\r\n$/, 60_000);
+  expect(stalled.text.length).toBe(reader.text.length);
+  expect(stalled.breaks).toBe(0);
+});
+
+test('the watch shows sessions as they come, change and go', async () => {
+  await using server = await startTestServer();
+  const { createClient } = await import('@cotg/api/client');
+  const client = createClient({ url: server.url, token: server.token });
+  const seen: string[] = [];
+  const subscription = client.api.session.watch.subscribe(undefined, {
+    onData: ({ data }) => {
+      if (data.type === 'list') seen.push(`list ${data.sessions.length}`);
+      else if (data.type === 'session') seen.push(`session ${data.session.state}`);
+      else seen.push('removed');
+    },
+  });
+  await eventually(
+    () => seen,
+    (all) => all.includes('list 0'),
+    { what: 'the empty list' },
+  );
+  const session = await create(server, ['sleep', '1000']);
+  await server.api(`/api/sessions/${session.id}?purge=1`, { method: 'DELETE' });
+  await eventually(
+    () => seen,
+    (all) => all.includes('session running') && all.includes('session killed') && all.includes('removed'),
+    { what: 'its whole life' },
+  );
+  subscription.unsubscribe();
+  await client.close();
+});
+
+test('a wrong token is told apart from a dead server: the client stops', async () => {
+  await using server = await startTestServer();
+  const { createClient } = await import('@cotg/api/client');
+  const states: string[] = [];
+  const client = createClient({ url: server.url, token: 'x'.repeat(43), onState: (state) => states.push(state) });
+  await eventually(
+    () => states,
+    (all) => all.includes('signed-out'),
+    { what: 'it knows that it is signed out' },
+  );
+  expect(client.state()).toBe('signed-out');
+  await client.close();
+});
+
+async function residentBytes(pid: number): Promise<number> {
+  const { readFile } = await import('node:fs/promises');
+  return Number(/VmRSS:\s+(\d+) kB/.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
+}

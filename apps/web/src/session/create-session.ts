@@ -1,0 +1,244 @@
+// Owns one open session as the page sees it: its facts as signals, what is typed into it, its size. It lives as long as
+// the component that makes it and leaves nothing behind but "last seen".
+import type { EndReason, RunState, Session } from '@cotg/api/client';
+import { createEffect, createSignal, on, onCleanup } from 'solid-js';
+import type { Accessor } from 'solid-js';
+import type { Connection } from '../api/connection.ts';
+import type { Stored } from '../settings/stored.ts';
+import { AttachStream } from './attach-stream.ts';
+import type { Hello, SessionFact, TerminalPort } from './attach-stream.ts';
+import { InputQueue } from './input-queue.ts';
+import type { RefusalReason } from './input-queue.ts';
+import { returnNotice } from './return-notice.ts';
+import { failureText, makeStreamApi, sendInput } from './session-api.ts';
+import { makeViewerId } from './viewer-id.ts';
+
+/** How exact "last seen" is. */
+const SEEN_INTERVAL_MS = 3000;
+/** Keys that wait in a cut are looked at this often. */
+const EXPIRE_INTERVAL_MS = 500;
+/** A keyboard slides in and out: rows are sent when the height has been still for this long. */
+const RESIZE_STILL_MS = 250;
+
+export type SessionPhase = 'connecting' | 'live' | 'reconnecting' | 'ended' | 'failed';
+
+export interface SessionEnd {
+  readonly state: RunState;
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly reason: EndReason | null;
+}
+
+export interface Grid {
+  readonly cols: number;
+  readonly rows: number;
+}
+
+export interface OpenSession {
+  readonly viewerId: string;
+  readonly phase: Accessor<SessionPhase>;
+  /** As of the last `hello`. */
+  readonly session: Accessor<Session | undefined>;
+  readonly title: Accessor<string>;
+  readonly end: Accessor<SessionEnd | undefined>;
+  readonly failure: Accessor<string | undefined>;
+  readonly notice: Accessor<string | undefined>;
+  readonly isController: Accessor<boolean>;
+  readonly grid: Accessor<Grid | undefined>;
+  /** One past the last byte that the terminal has parsed. */
+  readonly parsedOffset: Accessor<number>;
+  /** How often bytes were missing and the screen was built anew: 0 unless something is wrong. */
+  readonly holes: Accessor<number>;
+  /** False when nothing of it will be typed; why was told by `onRefused`. */
+  type(text: string): boolean;
+  typeBytes(bytes: string): boolean;
+  /** The grid that fits this page now. */
+  want(grid: Grid): void;
+}
+
+export interface OpenSessionOptions {
+  readonly sessionId: string;
+  readonly connection: Connection;
+  readonly stored: Stored;
+  readonly terminal: TerminalPort;
+  readonly wish: Grid;
+  /** Whether this page has shown no session before. */
+  readonly isNewPage: boolean;
+  readonly onReturn: (text: string) => void;
+  readonly onRefused: (reason: RefusalReason) => void;
+}
+
+export function createSession(options: OpenSessionOptions): OpenSession {
+  const { sessionId, connection, stored } = options;
+  const { client } = connection;
+  const viewerId = makeViewerId();
+  const [isAttached, setAttached] = createSignal(false);
+  const [wasAttached, setWasAttached] = createSignal(false);
+  const [session, setSession] = createSignal<Session>();
+  const [title, setTitle] = createSignal('');
+  const [end, setEnd] = createSignal<SessionEnd>();
+  const [failure, setFailure] = createSignal<string>();
+  const [notice, setNotice] = createSignal<string>();
+  const [controller, setController] = createSignal<string | null>(null);
+  const [grid, setGrid] = createSignal<Grid>();
+  const [parsedOffset, setParsedOffset] = createSignal(0);
+  const [holes, setHoles] = createSignal(0);
+  let wish = options.wish;
+  let seen = stored.seen(sessionId);
+  let isNewPage = options.isNewPage;
+
+  const isController = (): boolean => controller() === viewerId;
+  const phase = (): SessionPhase => {
+    if (failure() !== undefined) return 'failed';
+    if (!isAttached()) return wasAttached() ? 'reconnecting' : 'connecting';
+    return end() ? 'ended' : 'live';
+  };
+
+  const queue = new InputQueue({
+    send: (n, content, signal) => sendInput(client, { sessionId, viewerId, n }, content, signal),
+    onRefused: options.onRefused,
+    onOutOfStep: () => stream.resubscribe(),
+    now: Date.now,
+  });
+
+  const stream = new AttachStream({
+    api: makeStreamApi(client, { sessionId, viewerId }),
+    sessionId,
+    viewerId,
+    terminal: options.terminal,
+    wish: () => wish,
+    onFact: (fact) => take(fact),
+    onParsed: setParsedOffset,
+    onSize: (cols, rows) => setGrid({ cols, rows }),
+    onInterrupted: () => interrupt(),
+    onFailed: (error) => {
+      queue.clear();
+      stored.forget(sessionId);
+      setFailure(failureText(error));
+    },
+    onHole: () => setHoles((count) => count + 1),
+  });
+
+  function interrupt(): void {
+    setAttached(false);
+    queue.cut();
+  }
+
+  function take(fact: SessionFact): void {
+    switch (fact.type) {
+      case 'hello':
+        greet(fact);
+        return;
+      case 'title':
+        setTitle(fact.title);
+        return;
+      case 'control':
+        setController(fact.viewerId);
+        askForSize();
+        return;
+      case 'seam':
+        setEnd(undefined);
+        return;
+      case 'exit':
+        queue.clear();
+        setEnd({ state: fact.state, code: fact.code, signal: fact.signal, reason: fact.reason });
+        return;
+      case 'notice':
+        setNotice(fact.message || undefined);
+        return;
+      case 'bell':
+      case 'attention':
+        return;
+      default:
+        // An event of a newer server: nothing in this page depends on it.
+        fact satisfies never;
+    }
+  }
+
+  function greet(hello: Hello): void {
+    setSession(hello.session);
+    setTitle(hello.title);
+    setController(hello.controller);
+    const isAlive = hello.state === 'starting' || hello.state === 'running';
+    const { exitCode: code, signal, reason } = hello.session;
+    setEnd(isAlive ? undefined : { state: hello.state, code, signal, reason });
+    tellReturn(hello);
+    setAttached(true);
+    setWasAttached(true);
+    queue.open(hello.lastInput);
+    askForSize();
+    rememberSeen();
+  }
+
+  function tellReturn(hello: Hello): void {
+    if (!seen) return;
+    const received = stream.receivedOffset;
+    const text = returnNotice({
+      awayMs: Date.now() - seen.at,
+      // Opened from the list the page has nothing of it yet: only the time away counts then.
+      missedOutput: received !== undefined && hello.endOffset > received,
+      isNewPage,
+    });
+    isNewPage = false;
+    if (text !== undefined) options.onReturn(text);
+  }
+
+  function rememberSeen(): void {
+    if (!isAttached()) return;
+    seen = { at: Date.now(), offset: stream.receivedOffset ?? 0 };
+    stored.setSeen(sessionId, seen);
+  }
+
+  let resizeTimer: ReturnType<typeof setTimeout> | undefined;
+  function askForSize(): void {
+    clearTimeout(resizeTimer);
+    resizeTimer = setTimeout(() => {
+      const current = grid();
+      if (!isAttached() || !isController() || end() || (current?.cols === wish.cols && current.rows === wish.rows)) return;
+      // Refused when control went elsewhere meanwhile, lost in a cut: `control` or `hello` bring us here again.
+      client.api.session.resize.mutate({ sessionId, viewerId, ...wish }).catch(() => undefined);
+    }, RESIZE_STILL_MS);
+  }
+
+  // The link resumes the subscription by itself; what was sent and not answered is ours.
+  createEffect(
+    on(connection.state, (state) => {
+      if (state !== 'live' && isAttached()) interrupt();
+    }),
+  );
+  const seenTimer = setInterval(rememberSeen, SEEN_INTERVAL_MS);
+  const expireTimer = setInterval(() => queue.expire(), EXPIRE_INTERVAL_MS);
+  window.addEventListener('pagehide', rememberSeen);
+  onCleanup(() => {
+    rememberSeen();
+    clearInterval(seenTimer);
+    clearInterval(expireTimer);
+    clearTimeout(resizeTimer);
+    window.removeEventListener('pagehide', rememberSeen);
+    stream.stop();
+    // What is under way arrives; what has not left yet in a cut never will.
+    if (!isAttached() && queue.pending > 0) options.onRefused('not-connected');
+    queue.clear();
+  });
+  stream.start();
+
+  return {
+    viewerId,
+    phase,
+    session,
+    title,
+    end,
+    failure,
+    notice,
+    isController,
+    grid,
+    parsedOffset,
+    holes,
+    type: (text) => end() === undefined && queue.type(text),
+    typeBytes: (bytes) => end() === undefined && queue.typeBytes(btoa(bytes)),
+    want: (next) => {
+      wish = next;
+      askForSize();
+    },
+  };
+}

@@ -1,0 +1,90 @@
+// Owns how the session's calls look on the wire: the typed client's promises and errors become plain outcomes.
+import { errorCodeOf } from '@cotg/api/client';
+import type { ApiErrorCode, AttachEvent, Client } from '@cotg/api/client';
+import type { StreamApi } from './attach-stream.ts';
+import type { InputContent, SendOutcome } from './input-queue.ts';
+
+/** Asking again gives the same answer. UNAUTHORIZED is the connection's to handle: it ends this page's life. */
+const FINAL_CODES: ReadonlySet<ApiErrorCode> = new Set<ApiErrorCode>([
+  'UNKNOWN_SESSION',
+  'NOT_FOUND',
+  'FORBIDDEN',
+  'BAD_INPUT',
+  'UNAUTHORIZED',
+]);
+
+export interface SessionAddress {
+  readonly sessionId: string;
+  readonly viewerId: string;
+}
+
+export function makeStreamApi(client: Client, address: SessionAddress): StreamApi {
+  return {
+    attach: (request, { onEvent, onEnded }) =>
+      client.api.session.attach.subscribe(request, {
+        // The inferred type is that of JSON; on our wire bytes stay bytes.
+        onData: ({ id, data }) => onEvent({ id, data: data as AttachEvent }),
+        onError: onEnded,
+        onStopped: () => onEnded(undefined),
+      }),
+    ack: (offset) => {
+      if (client.state() !== 'live') return;
+      // Cumulative: the next one, or the one after `hello`, says it again.
+      client.api.session.ack.mutate({ ...address, offset }).catch(() => undefined);
+    },
+    isFinal: (error) => {
+      const code = errorCodeOf(error);
+      return code !== undefined && FINAL_CODES.has(code);
+    },
+  };
+}
+
+export async function sendInput(
+  client: Client,
+  input: SessionAddress & { readonly n: number },
+  content: InputContent,
+  signal: AbortSignal,
+): Promise<SendOutcome> {
+  try {
+    const { sessionId, viewerId, n } = input;
+    const { lastInput } = await client.api.session.input.mutate({ sessionId, viewerId, n, ...content }, { signal });
+    return { kind: 'applied', lastInput };
+  } catch (error) {
+    return outcomeOf(errorCodeOf(error));
+  }
+}
+
+export function outcomeOf(code: ApiErrorCode | undefined): SendOutcome {
+  switch (code) {
+    // No word from the server: the link broke.
+    case undefined:
+      return { kind: 'again', answered: false };
+    case 'INPUT_GAP':
+      return { kind: 'gap' };
+    case 'INPUT_BUFFER_FULL':
+    case 'HOST_UNREACHABLE':
+    case 'STORAGE_FAILED':
+    case 'TOO_MANY_REQUESTS':
+      return { kind: 'again', answered: true };
+    case 'SESSION_ENDED':
+    case 'UNKNOWN_SESSION':
+      return { kind: 'ended' };
+    case 'FORBIDDEN':
+      return { kind: 'not-allowed' };
+    default:
+      return { kind: 'failed' };
+  }
+}
+
+/** Why a session cannot be shown, for a person. */
+export function failureText(error: unknown): string {
+  switch (errorCodeOf(error)) {
+    case 'UNKNOWN_SESSION':
+    case 'NOT_FOUND':
+      return 'This session no longer exists.';
+    case 'FORBIDDEN':
+      return 'This device may not look at this session.';
+    default:
+      return error instanceof Error ? error.message : 'The session could not be opened.';
+  }
+}

@@ -1,0 +1,73 @@
+// Owns every touch of xterm.js 6.0.0 behind its public API, each for a defect of that version. The version is pinned exactly.
+//
+// 1. Styles: the renderer writes style elements and style attributes, which a content security policy without
+//    'unsafe-inline' refuses. The same rules go through constructed style sheets and the CSSOM, which it allows.
+// 2. After a resize the default letter spacing is stale and every span of text gets its own: twice the HTML.
+// 3. Rows taken away before the first use of the alternate screen leave its ring too long: it grows a scrollback.
+// oxlint-disable no-underscore-dangle -- their names, not ours.
+import type { IDisposable, Terminal } from '@xterm/xterm';
+
+interface Internals {
+  readonly _core?: {
+    readonly _renderService?: { readonly _renderer?: { readonly value?: DomRendererInternals } };
+    readonly buffers?: { readonly alt?: { readonly lines?: { length: number; maxLength: number } } };
+  };
+}
+
+interface DomRendererInternals {
+  _setDefaultSpacing?: () => void;
+  readonly _rowFactory?: { _addStyle?: (element: HTMLElement, style: string) => void };
+}
+
+const rendererOf = (terminal: Terminal): DomRendererInternals | undefined =>
+  (terminal as unknown as Internals)._core?._renderService?._renderer?.value;
+
+/** `terminal.open(parent)` without inline styles. Dispose after the terminal. */
+export function openUnderPolicy(terminal: Terminal, parent: HTMLElement): IDisposable {
+  const { ownerDocument } = parent;
+  const sheets: CSSStyleSheet[] = [];
+  // The style elements are all made during `open`, one call that returns before anything else runs.
+  ownerDocument.createElement = (name: string, options?: ElementCreationOptions): HTMLElement => {
+    const element = Document.prototype.createElement.call(ownerDocument, name, options);
+    if (name === 'style') sheets.push(writeToSheet(element));
+    return element;
+  };
+  try {
+    terminal.open(parent);
+  } finally {
+    Reflect.deleteProperty(ownerDocument, 'createElement');
+  }
+  ownerDocument.adoptedStyleSheets = [...ownerDocument.adoptedStyleSheets, ...sheets];
+
+  const rowFactory = rendererOf(terminal)?._rowFactory;
+  if (rowFactory?._addStyle) {
+    rowFactory._addStyle = (element, style) => {
+      element.style.cssText += style;
+    };
+  }
+  return {
+    dispose: () => {
+      ownerDocument.adoptedStyleSheets = ownerDocument.adoptedStyleSheets.filter((sheet) => !sheets.includes(sheet));
+    },
+  };
+}
+
+/** Text given to this style element becomes the rules of a sheet; the element itself stays empty. */
+function writeToSheet(element: HTMLElement): CSSStyleSheet {
+  const sheet = new CSSStyleSheet();
+  Object.defineProperty(element, 'textContent', {
+    set: (rules: string) => {
+      sheet.replaceSync(rules);
+    },
+  });
+  return sheet;
+}
+
+/** `terminal.resize` with defects 2 and 3 mended. */
+export function resizeWhole(terminal: Terminal, cols: number, rows: number): void {
+  if (terminal.cols === cols && terminal.rows === rows) return;
+  terminal.resize(cols, rows);
+  const lines = (terminal as unknown as Internals)._core?.buffers?.alt?.lines;
+  if (lines?.length === 0) lines.maxLength = rows;
+  rendererOf(terminal)?._setDefaultSpacing?.();
+}

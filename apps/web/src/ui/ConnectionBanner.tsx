@@ -1,0 +1,20 @@
+// Owns the line that says that the connection is away. Lies over the page: nothing moves when it comes or goes.
+import { Show } from 'solid-js';
+import type { JSX } from 'solid-js';
+import { useConnection } from '../api/connection.ts';
+
+export function ConnectionBanner(): JSX.Element {
+  const connection = useConnection();
+  return (
+    <div class="banner-region" aria-live="polite">
+      <Show when={connection.banner()}>
+        {(text) => (
+          <p class="banner" data-testid="banner">
+            <span class="banner-dot" aria-hidden="true" />
+            {text()}
+          </p>
+        )}
+      </Show>
+    </div>
+  );
+}

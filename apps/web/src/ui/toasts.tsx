@@ -1,0 +1,45 @@
+// Owns short words to the person that go away by themselves. One live region, so that they are read out too.
+import { createContext, createSignal, onCleanup, Show, useContext } from 'solid-js';
+import type { JSX } from 'solid-js';
+
+const SHOWN_MS = 4000;
+
+export interface Toasts {
+  /** Replaces what is shown. */
+  show(text: string): void;
+}
+
+const ToastContext = createContext<Toasts>();
+
+export function useToasts(): Toasts {
+  const toasts = useContext(ToastContext);
+  if (!toasts) throw new Error('No toasts are provided here.');
+  return toasts;
+}
+
+export function ToastProvider(props: { readonly children: JSX.Element }): JSX.Element {
+  const [text, setText] = createSignal<string>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const toasts: Toasts = {
+    show: (next) => {
+      clearTimeout(timer);
+      setText(next);
+      timer = setTimeout(() => setText(undefined), SHOWN_MS);
+    },
+  };
+  onCleanup(() => clearTimeout(timer));
+  return (
+    <ToastContext.Provider value={toasts}>
+      {props.children}
+      <div class="toast-region" role="status" aria-live="polite">
+        <Show when={text()}>
+          {(shown) => (
+            <p class="toast" data-testid="toast">
+              {shown()}
+            </p>
+          )}
+        </Show>
+      </div>
+    </ToastContext.Provider>
+  );
+}

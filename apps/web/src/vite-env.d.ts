@@ -1,0 +1,2 @@
+// What the bundler adds to the language: imports of style sheets.
+/// <reference types="vite/client" />

@@ -1,0 +1,8 @@
+// Entry @cotg/db/catalog: the server's own rows.
+export { openCatalog } from './catalog/catalog.ts';
+export type { Catalog, CatalogOptions } from './catalog/catalog.ts';
+export type { AuditEntry, AuditLog, NewAuditEntry } from './catalog/audit.ts';
+export type { Device, DeviceRole, Devices, NewDevice } from './catalog/devices.ts';
+export type { CatalogSession, CatalogSessions, NewCatalogSession } from './catalog/sessions.ts';
+export { SchemaError, StorageError } from './errors.ts';
+export type { SchemaErrorCode, StorageErrorCode } from './errors.ts';

@@ -1,0 +1,65 @@
+// Owns catalog.db as a value: opened, its nouns, closed. Every write is synced before its promise resolves: a revoked device stays
+// revoked after a power cut.
+import { randomBytes } from 'node:crypto';
+import { Kysely, SqliteDialect } from 'kysely';
+import { openDatabase } from '../database.ts';
+import { makeAudit } from './audit.ts';
+import type { AuditLog } from './audit.ts';
+import { makeDevices } from './devices.ts';
+import type { Devices } from './devices.ts';
+import { catalogSchema } from './migrations/index.ts';
+import type { CatalogSchema } from './schema.ts';
+import { makeSessions } from './sessions.ts';
+import type { CatalogSessions } from './sessions.ts';
+
+/** Random bytes of the instance id: short enough for a cookie's name, no two installations of a person alike. */
+const INSTANCE_ID_BYTES = 5;
+
+export interface Catalog extends AsyncDisposable {
+  readonly sessions: CatalogSessions;
+  readonly devices: Devices;
+  readonly audit: AuditLog;
+  /** Ten lower-case hex digits, the same for the life of the file. */
+  readonly instanceId: string;
+  close(): Promise<void>;
+}
+
+export interface CatalogOptions {
+  /** File of the database; its directory must exist. */
+  readonly path: string;
+  /** Epoch milliseconds. */
+  readonly now?: () => number;
+}
+
+/** Opens or creates the catalog. Throws StorageError or SchemaError; a file that is refused is left as it is. */
+export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
+  const { path, now = Date.now } = options;
+  const database = await openDatabase({ path, synchronous: 'full', identity: catalogSchema });
+  const db = new Kysely<CatalogSchema>({ dialect: new SqliteDialect({ database }) });
+  try {
+    const instanceId = await readInstanceId(db, now());
+    const close = (): Promise<void> => db.destroy();
+    return {
+      sessions: makeSessions(db, now),
+      devices: makeDevices(db),
+      audit: makeAudit(db),
+      instanceId,
+      close,
+      [Symbol.asyncDispose]: close,
+    };
+  } catch (error) {
+    await db.destroy();
+    throw error;
+  }
+}
+
+/** Made at the first opening, never changed. */
+async function readInstanceId(db: Kysely<CatalogSchema>, createdAt: number): Promise<string> {
+  await db
+    .insertInto('instance')
+    .values({ id: 1, instance_id: randomBytes(INSTANCE_ID_BYTES).toString('hex'), created_at: createdAt })
+    .onConflict((conflict) => conflict.column('id').doNothing())
+    .execute();
+  const row = await db.selectFrom('instance').select('instance_id').where('id', '=', 1).executeTakeFirstOrThrow();
+  return row.instance_id;
+}

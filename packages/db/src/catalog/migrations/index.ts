@@ -1,0 +1,8 @@
+// Owns the list of the catalog's migrations. Append only; a released migration is never edited.
+import type { SchemaIdentity } from '../../migrate.ts';
+import { CATALOG_APPLICATION_ID, layout } from './0001-layout.ts';
+
+export const catalogSchema: SchemaIdentity = {
+  applicationId: CATALOG_APPLICATION_ID,
+  migrations: { '0001-layout': layout },
+};

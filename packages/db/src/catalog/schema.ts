@@ -1,0 +1,53 @@
+// Owns the layout of catalog.db, as Kysely sees it: what the server knows and the host does not. All tables are STRICT; booleans are
+// 0 or 1, times epoch milliseconds. Sessions themselves (runs, sizes, output) are the journal's; a row here may outlive its session
+// until the server removes it, and a session without a row has neither name nor pin.
+import type { Generated } from 'kysely';
+
+export interface CatalogSchema {
+  session: SessionTable;
+  device: DeviceTable;
+  audit: AuditTable;
+  instance: InstanceTable;
+}
+
+export interface SessionTable {
+  session_id: string;
+  /** Given by the user; null: the terminal's own title is shown. */
+  name: string | null;
+  pinned: number;
+  /** Name of the profile it was started from. */
+  profile: string | null;
+  created_at: number;
+  /** When a client first saw it ended: from here its grace counts. */
+  end_seen_at: number | null;
+}
+
+export interface DeviceTable {
+  id: string;
+  name: string;
+  /** SHA-256 of the token, lower-case hex; the token itself is stored nowhere. */
+  token_hash: string;
+  role: string;
+  created_at: number;
+  last_seen_at: number;
+  /** Revoked for good; the row stays for the audit. */
+  revoked_at: number | null;
+}
+
+export interface AuditTable {
+  id: Generated<number>;
+  at: number;
+  actor: string;
+  action: string;
+  session_id: string | null;
+  /** JSON object. */
+  detail: string;
+}
+
+/** One row. */
+export interface InstanceTable {
+  id: number;
+  /** Short and random: part of the cookie's name, so that two installations on one host do not take each other's. */
+  instance_id: string;
+  created_at: number;
+}

@@ -1,0 +1,6 @@
+// Entry @cotg/db/journal: the journal of all terminals, for the host.
+export { openJournal, SqliteJournal } from './journal/sqlite-journal.ts';
+export type { JournalOptions } from './journal/sqlite-journal.ts';
+export type * from './journal/types.ts';
+export { SchemaError, StorageError } from './errors.ts';
+export type { SchemaErrorCode, StorageErrorCode } from './errors.ts';

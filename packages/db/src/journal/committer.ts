@@ -1,0 +1,249 @@
+// Owns the way from the queue into the database and on to the listener: when to commit (the policy decides), what happens when
+// storing fails, in which order commits are reported. Must not know SQL nor what a session is beyond its record.
+//
+// Invariants: an entry reaches the listener only after the transaction that holds it (commit before show), in the order it was queued
+// within its session; queued output leaves the queue only by being stored, or with its session when that is removed.
+import { sqliteCode } from '../errors.ts';
+import { CommitPolicy, MAX_COMMIT_BYTES } from './commit-policy.ts';
+import { activityUnsaved, applySlice } from './session-book.ts';
+import type { SessionBook, SessionRecord } from './session-book.ts';
+import type { CommittedEntry, JournalNotice, MarkEntry, SessionId } from './types.ts';
+import { WriteQueue } from './write-queue.ts';
+import type { Slice } from './write-queue.ts';
+import type { ActivitySave, JournalWriter, StoredSlice } from './writer.ts';
+
+/** Pauses between attempts while storing fails (ms): viewers learn of it within 2 s, and a freed disk is noticed as soon. */
+const FIRST_RETRY_MS = 250;
+const MAX_RETRY_MS = 4000;
+
+export interface CommitterOptions {
+  readonly writer: JournalWriter;
+  readonly book: SessionBook;
+  readonly monotonicNow: () => number;
+  readonly onNotice: (notice: JournalNotice) => void;
+  /** After each commit, before it is reported. */
+  readonly onStored: () => void;
+}
+
+interface Pause {
+  readonly sinceMs: number;
+  cause: unknown;
+  retryMs: number;
+}
+
+export class Committer {
+  readonly #options: CommitterOptions;
+  readonly #queue = new WriteQueue();
+  readonly #policy: CommitPolicy;
+  #immediate: NodeJS.Immediate | undefined;
+  /** For the next window, or while paused for the next attempt. */
+  #timer: NodeJS.Timeout | undefined;
+  #timerAtMs = 0;
+  #pause: Pause | null = null;
+  #stopped = false;
+  #listener: ((entries: readonly CommittedEntry[]) => void) | undefined;
+  /** Entries committed while the listener runs: they are delivered behind those it is looking at. */
+  readonly #undelivered: CommittedEntry[][] = [];
+  #delivering = false;
+
+  constructor(options: CommitterOptions) {
+    this.#options = options;
+    this.#policy = new CommitPolicy(options.monotonicNow());
+  }
+
+  get paused(): boolean {
+    return this.#pause !== null;
+  }
+
+  /** Why storing fails; undefined when it does not. */
+  get pauseCause(): unknown {
+    return this.#pause?.cause;
+  }
+
+  get queuedBytes(): number {
+    return this.#queue.bytes;
+  }
+
+  queuedBytesOf(session: number): number {
+    return this.#queue.bytesOf(session) ?? 0;
+  }
+
+  setListener(listener: (entries: readonly CommittedEntry[]) => void): void {
+    this.#listener = listener;
+  }
+
+  /** Queues output behind the record's queued end. */
+  pushBytes(record: SessionRecord, bytes: Uint8Array): void {
+    this.#queue.pushBytes(record.key, record.queuedEnd, bytes, this.#options.monotonicNow());
+    record.queuedEnd += bytes.length;
+    this.#schedule();
+  }
+
+  /** Queues a mark at the record's queued end, with its next number. */
+  pushMark(record: SessionRecord, make: (position: { readonly offset: number; readonly mark: number }) => MarkEntry): void {
+    this.#queue.pushMark(record.key, make({ offset: record.queuedEnd, mark: record.nextMark }), this.#options.monotonicNow());
+    record.nextMark += 1;
+    this.#schedule();
+  }
+
+  typed(session: number): void {
+    this.#policy.typed(session, this.#options.monotonicNow());
+    this.#schedule();
+  }
+
+  followed(anybody: boolean): void {
+    this.#policy.followed(anybody);
+    this.#schedule();
+  }
+
+  /** Drops what is queued of a removed session. */
+  discard(session: number): void {
+    this.#queue.discard(session);
+    this.#policy.forget(session);
+  }
+
+  /** Commits everything now. False when storing fails: then it is still queued, and is tried again by itself. */
+  commitAll(): boolean {
+    while (this.#queue.oldestMs !== null) {
+      if (!this.#commitOnce(null)) return false;
+    }
+    return true;
+  }
+
+  /** The same for one session. */
+  commitSession(session: number): boolean {
+    while (this.#queue.bytesOf(session) !== undefined) {
+      if (!this.#commitOnce([session])) return false;
+    }
+    return true;
+  }
+
+  /** No commit after this but by commitAll and commitSession. */
+  stop(): void {
+    this.#stopped = true;
+    clearImmediate(this.#immediate);
+    clearTimeout(this.#timer);
+  }
+
+  #schedule(): void {
+    if (this.#immediate !== undefined || this.#pause !== null || this.#stopped) return;
+    const nowMs = this.#options.monotonicNow();
+    const decision = this.#policy.decide(this.#queue, nowMs);
+    if (decision.kind === 'idle') return;
+    if (decision.kind === 'now') {
+      this.#immediate = setImmediate(() => {
+        this.#immediate = undefined;
+        this.#commitDue();
+      });
+      return;
+    }
+    if (this.#timer !== undefined && this.#timerAtMs <= decision.untilMs) return;
+    this.#timerAtMs = decision.untilMs;
+    this.#setTimer(decision.untilMs - nowMs, () => this.#commitDue());
+  }
+
+  #setTimer(delayMs: number, run: () => void): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      run();
+    }, delayMs);
+  }
+
+  /** One transaction in a turn of the loop: terminals are read between two of them. */
+  #commitDue(): void {
+    if (this.#pause !== null) return;
+    const decision = this.#policy.decide(this.#queue, this.#options.monotonicNow());
+    try {
+      if (decision.kind === 'now') this.#commitOnce(decision.only);
+    } finally {
+      this.#schedule();
+    }
+  }
+
+  /** Stores one batch and reports it. False when storing failed: everything is still queued. */
+  #commitOnce(only: readonly number[] | null): boolean {
+    const { writer, book, monotonicNow, onStored } = this.#options;
+    const nowMs = monotonicNow();
+    const slices = this.#queue.peek(MAX_COMMIT_BYTES, { only, first: this.#policy.typedSessions(nowMs) });
+    const batch = slices.map((slice) => ({ slice, record: book.byKey(slice.session) }));
+    const active = batch.map(({ record }) => record).filter(activityUnsaved);
+    let rows: StoredSlice[];
+    try {
+      rows = writer.commit(slices, active.map(activityOf));
+    } catch (cause) {
+      this.#storingFailed(cause, nowMs);
+      return false;
+    }
+    this.#queue.drop(slices);
+    this.#policy.committed(nowMs);
+    for (const record of active) record.activitySavedAt = record.lastActivityAt;
+    batch.forEach(({ slice, record }, at) => applySlice(record, slice, rows[at]));
+    onStored();
+    this.#storingWorks(nowMs);
+    this.#deliver(batch.flatMap(({ slice, record }) => entriesOf(record.committed.id, slice)));
+    return true;
+  }
+
+  #deliver(entries: CommittedEntry[]): void {
+    this.#undelivered.push(entries);
+    if (this.#delivering) return;
+    this.#delivering = true;
+    try {
+      for (let batch = this.#undelivered.shift(); batch !== undefined; batch = this.#undelivered.shift()) this.#listener?.(batch);
+    } finally {
+      this.#delivering = false;
+    }
+  }
+
+  /** Any failure is treated alike: output waits in the queue, the host stops reading, and the commit is tried again. */
+  #storingFailed(cause: unknown, nowMs: number): void {
+    if (this.#pause === null) {
+      this.#pause = { sinceMs: nowMs, cause, retryMs: FIRST_RETRY_MS };
+      this.#options.onNotice({ kind: 'storage-paused', code: sqliteCode(cause), pendingBytes: this.#queue.bytes, cause });
+    } else {
+      this.#pause.cause = cause;
+      this.#pause.retryMs = Math.min(this.#pause.retryMs * 2, MAX_RETRY_MS);
+    }
+    if (this.#stopped) return;
+    this.#setTimer(this.#pause.retryMs, () => {
+      try {
+        // Also when nothing is queued any more: an empty transaction tells whether storing works again.
+        this.#commitOnce(null);
+      } finally {
+        this.#schedule();
+      }
+    });
+  }
+
+  #storingWorks(nowMs: number): void {
+    if (this.#pause === null) return;
+    const pausedMs = nowMs - this.#pause.sinceMs;
+    this.#pause = null;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#options.onNotice({ kind: 'storage-resumed', pausedMs });
+    this.#schedule();
+  }
+}
+
+export function activityOf(record: SessionRecord): ActivitySave {
+  return { session: record.key, at: record.lastActivityAt };
+}
+
+/** Output and marks of a slice in their order. */
+function entriesOf(sessionId: SessionId, slice: Slice): CommittedEntry[] {
+  const entries: CommittedEntry[] = [];
+  let at = slice.offset;
+  const pushOutput = (to: number): void => {
+    if (to === at) return;
+    entries.push({ kind: 'output', sessionId, offset: at, bytes: slice.bytes.subarray(at - slice.offset, to - slice.offset) });
+    at = to;
+  };
+  for (const entry of slice.marks) {
+    pushOutput(entry.offset);
+    entries.push({ kind: 'mark', sessionId, entry });
+  }
+  pushOutput(slice.endOffset);
+  return entries;
+}

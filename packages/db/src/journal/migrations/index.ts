@@ -1,0 +1,8 @@
+// Owns the list of the journal's migrations. Append only; a released migration is never edited.
+import type { SchemaIdentity } from '../../migrate.ts';
+import { JOURNAL_APPLICATION_ID, layout } from './0001-layout.ts';
+
+export const journalSchema: SchemaIdentity = {
+  applicationId: JOURNAL_APPLICATION_ID,
+  migrations: { '0001-layout': layout },
+};

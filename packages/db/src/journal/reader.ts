@@ -1,0 +1,272 @@
+// Owns how a page of committed history is read: one read transaction, bounded in bytes and marks. Runs in the reader worker, on a
+// connection that cannot write. Stateless: a page says where the next one begins.
+//
+// Order. A mark at offset x comes after the byte before x and before the byte at x; marks are numbered in that order. So (offset, mark)
+// is a position: everything up to it has been given. A page from position (a, m) holds the output [a, b) and every mark numbered
+// above m whose offset lies in [a, b]: those at b follow output of this very page, and the next page begins behind them at
+// (b, newest mark given). Thus each mark is given once, in order, never before the output it follows.
+//
+// Where to look (rows) is a hint. Output must join without a hole; if it does not from the hinted row on, the log is read from its start.
+import type Database from 'better-sqlite3';
+import { sql } from 'kysely';
+import { StorageError } from '../errors.ts';
+import { makeQueryBuilder, prepare } from '../statement.ts';
+import type { Statement } from '../statement.ts';
+import { rowToMark } from './marks.ts';
+import type { MarkRow } from './marks.ts';
+import { SEGMENT_CODEC } from './schema.ts';
+import type { JournalSchema } from './schema.ts';
+import type { HistoryPage, HistoryPiece, MarkEntry } from './types.ts';
+
+/** Most marks in one page: about 200 KB of header. More marks than that end the page earlier. */
+const MAX_PAGE_MARKS = 2000;
+/** Tail rows sized in the first query and in the following ones: a page of a flood is a few rows, of an interactive session thousands. */
+const FIRST_QUERY_ROWS = 64;
+const QUERY_ROWS = 2048;
+
+/** A request as the worker gets it: the main thread has resolved the session and bounded the range by what is committed. */
+export interface PageRequest {
+  readonly session: number;
+  readonly fromOffset: number;
+  readonly afterMark: number;
+  /** At most endOffset. */
+  readonly toOffset: number;
+  /** This page ends here at the latest: the rows below reach no further. At most toOffset. */
+  readonly pageLimit: number;
+  readonly endOffset: number;
+  /** At least 1. */
+  readonly maxBytes: number;
+  /** The row of the tail from which to look for fromOffset, and the session's newest. */
+  readonly tailRow: number;
+  readonly lastTailRow: number;
+  /** The rows of the mark log between which all marks from fromOffset to pageLimit lie. */
+  readonly markRow: number;
+  readonly lastMarkRow: number;
+}
+
+interface StoredPiece {
+  readonly piece: HistoryPiece;
+  readonly bytes: Uint8Array;
+}
+
+/** Output found from an offset on. */
+interface Found {
+  readonly pieces: StoredPiece[];
+  /** One past the last byte found. */
+  readonly endOffset: number;
+  /** Row of the tail at which to go on. */
+  readonly nextRow: number;
+}
+
+interface TailSize {
+  readonly id: number;
+  readonly off: number;
+  readonly len: number;
+}
+
+export class JournalReader {
+  readonly #begin: Database.Statement;
+  readonly #commit: Database.Statement;
+  readonly #statements: ReturnType<typeof prepareStatements>;
+
+  constructor(db: Database.Database) {
+    this.#begin = db.prepare('begin');
+    this.#commit = db.prepare('commit');
+    this.#statements = prepareStatements(db);
+  }
+
+  /** Throws JOURNAL_DAMAGED when stored output has a hole. */
+  read(request: PageRequest): HistoryPage {
+    this.#begin.run();
+    try {
+      return this.#readPage(request);
+    } finally {
+      this.#commit.run();
+    }
+  }
+
+  #readPage(request: PageRequest): HistoryPage {
+    const { session, fromOffset, endOffset } = request;
+    const firstOffset = this.#statements.session.get({ session })?.first_offset;
+    if (firstOffset === undefined) return { kind: 'unknown-session' };
+    if (fromOffset < firstOffset) return { kind: 'trimmed', firstOffset, endOffset };
+
+    const found = this.#output(request);
+    const marks = this.#marks(request, Math.max(fromOffset, found.endOffset));
+    const cutMark = marks.length > MAX_PAGE_MARKS ? marks[MAX_PAGE_MARKS - 1] : undefined;
+    if (cutMark !== undefined) marks.length = MAX_PAGE_MARKS;
+    const pageEnd = cutMark?.offset ?? found.endOffset;
+    const pieces = cutMark === undefined ? found.pieces : cutPieces(found.pieces, fromOffset, pageEnd);
+
+    const more = cutMark !== undefined || pageEnd < request.toOffset;
+    return {
+      kind: 'page',
+      firstOffset,
+      endOffset,
+      pieces: pieces.map(({ piece }) => piece),
+      marks,
+      bytes: join(pieces),
+      next: more
+        ? {
+            offset: pageEnd,
+            mark: marks.at(-1)?.mark ?? request.afterMark,
+            cursor: String(cutMark === undefined ? found.nextRow : request.tailRow),
+          }
+        : null,
+    };
+  }
+
+  #output(request: PageRequest): Found {
+    const segments = this.#segments(request);
+    const left = request.maxBytes - (segments.endOffset - request.fromOffset);
+    if (segments.endOffset >= request.pageLimit || left <= 0) {
+      return { ...segments, endOffset: Math.min(segments.endOffset, request.pageLimit) };
+    }
+    const tail = this.#tail(request, segments.endOffset, left);
+    return { ...tail, pieces: [...segments.pieces, ...tail.pieces] };
+  }
+
+  /** Compressed segments are given whole: the first may begin before the range, the last may end behind it. */
+  #segments({ session, fromOffset, pageLimit, maxBytes, tailRow }: PageRequest): Found {
+    const pieces: StoredPiece[] = [];
+    let at = fromOffset;
+    while (at < pageLimit && at - fromOffset < maxBytes) {
+      const row = this.#statements.segmentAt.get({ session, at });
+      if (row === undefined || row.off + row.len <= at) break;
+      const codec = row.codec === SEGMENT_CODEC.zstd ? 'zstd' : 'brotli';
+      pieces.push({ piece: { offset: row.off, length: row.len, codec, storedLength: row.data.length, crc: row.crc }, bytes: row.data });
+      at = row.off + row.len;
+    }
+    return { pieces, endOffset: at, nextRow: tailRow };
+  }
+
+  /** Rows of the tail join into one piece. */
+  #tail(request: PageRequest, fromOffset: number, maxBytes: number): Found {
+    const { session, pageLimit, lastTailRow } = request;
+    const end = Math.min(pageLimit, fromOffset + maxBytes);
+    const sizes = this.#tailSizes(request, fromOffset, end) ?? this.#tailSizes({ ...request, tailRow: 0 }, fromOffset, end);
+    const first = sizes?.[0];
+    const last = sizes?.at(-1);
+    if (sizes === undefined || first === undefined || last === undefined) {
+      throw new StorageError('JOURNAL_DAMAGED', `output from ${fromOffset} to ${end} of session key ${session} is not whole`);
+    }
+    const pieceEnd = Math.min(end, last.off + last.len);
+    const bytes = new Uint8Array(pieceEnd - fromOffset);
+    for (const row of this.#statements.tailData.all({ session, row: first.id, last: Math.min(last.id, lastTailRow) })) {
+      const cut = row.data.subarray(Math.max(0, fromOffset - row.off), pieceEnd - row.off);
+      bytes.set(cut, Math.max(0, row.off - fromOffset));
+    }
+    const piece: HistoryPiece = { offset: fromOffset, length: bytes.length, codec: 'none', storedLength: bytes.length, crc: null };
+    return { pieces: [{ piece, bytes }], endOffset: pieceEnd, nextRow: last.id };
+  }
+
+  /** The rows that hold [from, to), which is not empty; undefined when they are not all there from the hinted row on. */
+  #tailSizes({ session, tailRow, lastTailRow }: PageRequest, from: number, to: number): TailSize[] | undefined {
+    const sizes: TailSize[] = [];
+    let at = from;
+    let row = tailRow;
+    for (let limit = FIRST_QUERY_ROWS; at < to; limit = QUERY_ROWS) {
+      const found = this.#statements.tailSizes.all({ session, row, last: lastTailRow, from, limit });
+      for (const size of found) {
+        if (at >= to) break;
+        // Only the first row may begin before what is expected.
+        if (sizes.length === 0 ? size.off > at : size.off !== at) return undefined;
+        sizes.push(size);
+        at = size.off + size.len;
+      }
+      if (at < to && found.length < limit) return undefined;
+      row = (sizes.at(-1)?.id ?? row) + 1;
+    }
+    return sizes;
+  }
+
+  #marks({ session, fromOffset, afterMark, markRow, lastMarkRow }: PageRequest, toOffset: number): MarkEntry[] {
+    const rows = this.#statements.marks.all({ session, afterMark, from: fromOffset, to: toOffset, row: markRow, last: lastMarkRow });
+    return rows.map(rowToMark);
+  }
+}
+
+/** Keeps what holds bytes of [from, end); a compressed piece that spans the end stays whole. */
+function cutPieces(pieces: readonly StoredPiece[], from: number, end: number): StoredPiece[] {
+  if (end <= from) return [];
+  return pieces
+    .filter(({ piece }) => piece.offset < end)
+    .map((stored) => {
+      const { piece } = stored;
+      if (piece.codec !== 'none' || piece.offset + piece.length <= end) return stored;
+      const bytes = stored.bytes.subarray(0, end - piece.offset);
+      return { piece: { ...piece, length: bytes.length, storedLength: bytes.length }, bytes };
+    });
+}
+
+function join(pieces: readonly StoredPiece[]): Uint8Array {
+  const only = pieces[0];
+  if (pieces.length === 1 && only !== undefined) return only.bytes;
+  const joined = new Uint8Array(pieces.reduce((sum, { bytes }) => sum + bytes.length, 0));
+  let at = 0;
+  for (const { bytes } of pieces) {
+    joined.set(bytes, at);
+    at += bytes.length;
+  }
+  return joined;
+}
+
+type TailRow = { off: number; data: Uint8Array };
+type SegmentRow = { off: number; len: number; codec: number; crc: number; data: Uint8Array };
+type Key = { session: number };
+
+function prepareStatements(db: Database.Database): {
+  session: Statement<Key, { first_offset: number }>;
+  segmentAt: Statement<Key & { at: number }, SegmentRow>;
+  tailSizes: Statement<Key & { row: number; last: number; from: number; limit: number }, TailSize>;
+  tailData: Statement<Key & { row: number; last: number }, TailRow>;
+  marks: Statement<Key & { afterMark: number; from: number; to: number; row: number; last: number }, MarkRow>;
+} {
+  const q = makeQueryBuilder<JournalSchema>();
+  return {
+    session: prepare(db, ['session'], (p) => q.selectFrom('session').select('first_offset').where('id', '=', p.session)),
+    segmentAt: prepare(db, ['session', 'at'], (p) =>
+      q
+        .selectFrom('segment')
+        .select(['off', 'len', 'codec', 'crc', 'data'])
+        .where('session', '=', p.session)
+        .where('off', '<=', p.at)
+        .orderBy('off', 'desc')
+        .limit(1),
+    ),
+    // length() of a blob is in the row's header: sizing does not read the output.
+    tailSizes: prepare(db, ['session', 'row', 'last', 'from', 'limit'], (p) =>
+      q
+        .selectFrom('tail')
+        .select(['id', 'off', sql<number>`length(data)`.as('len')])
+        .where('id', '>=', p.row)
+        .where('id', '<=', p.last)
+        .where('session', '=', p.session)
+        .where(sql<number>`off + length(data)`, '>', p.from)
+        .orderBy('id')
+        .limit(p.limit),
+    ),
+    tailData: prepare(db, ['session', 'row', 'last'], (p) =>
+      q
+        .selectFrom('tail')
+        .select(['off', 'data'])
+        .where('id', '>=', p.row)
+        .where('id', '<=', p.last)
+        .where('session', '=', p.session)
+        .orderBy('id'),
+    ),
+    marks: prepare(db, ['session', 'afterMark', 'from', 'to', 'row', 'last'], (p) =>
+      q
+        .selectFrom('mark')
+        .selectAll()
+        .where('id', '>=', p.row)
+        .where('id', '<=', p.last)
+        .where('session', '=', p.session)
+        .where('mark', '>', p.afterMark)
+        .where('off', '>=', p.from)
+        .where('off', '<=', p.to)
+        .orderBy('id')
+        .limit(MAX_PAGE_MARKS + 1),
+    ),
+  };
+}

@@ -1,0 +1,131 @@
+// Owns the layout of journal.db, as Kysely sees it. The tables are made by migrations/; all are STRICT.
+//
+// Valid if and only if, for every session S (an entry of `session`):
+// - its output is the bytes [first_offset, end) where end is the largest off + len of its segments and tail rows (or first_offset);
+//   these ranges neither overlap nor leave a hole, and every tail row lies behind every segment;
+// - tail rows of S are in the order of their id, which is the order of commit;
+// - marks of S are numbered without holes from mark_floor + 1, and their off and id grow with their number;
+// - runs of S are numbered from 1 without holes; only the newest may be `starting` or `running`;
+// - cols, rows are those of its newest resize mark; mark 1 (until it is trimmed) is the size at offset 0;
+// - base_checkpoint, when there is one, stands at first_offset.
+// Rows of `tail`, `segment` and `mark` whose session has no entry in `session` belong to a removed one, named in `purge`.
+//
+// `tail` and `mark` are logs: written at the right end of the tree only, without an index, because an index or a key that clusters
+// by session multiplies the pages per commit by 1.5 to 5. Readers are told where to look (position-index.ts).
+// Both get their ids from the writer, so that a batch applied twice by mistake fails instead of doubling output.
+
+import type { Generated } from 'kysely';
+
+export interface JournalSchema {
+  session: SessionTable;
+  run: RunTable;
+  tail: TailTable;
+  segment: SegmentTable;
+  mark: MarkTable;
+  base_checkpoint: BaseCheckpointTable;
+  purge: PurgeTable;
+  meta: MetaTable;
+}
+
+export interface SessionTable {
+  /** Never used again after removal. */
+  id: Generated<number>;
+  uuid: string;
+  created_at: number;
+  /** JSON array of strings. */
+  command: string;
+  cwd: string;
+  cols: number;
+  rows: number;
+  max_history_bytes: number;
+  idle_timeout_ms: number;
+  /** Written at most once a minute (session-book.ts); marks carry newer times. */
+  last_activity_at: number;
+  first_offset: Generated<number>;
+  /** Number of the newest trimmed mark. */
+  mark_floor: Generated<number>;
+}
+
+export interface RunTable {
+  session: number;
+  run: number;
+  state: string;
+  pid: number | null;
+  /** Field 22 of /proc/PID/stat: a pid alone is reused. */
+  start_time: string | null;
+  boot_id: string | null;
+  started_at: number | null;
+  ended_at: number | null;
+  reason: string | null;
+  exit_code: number | null;
+  signal: string | null;
+  /** Where this run's output begins. */
+  from_offset: number;
+}
+
+/** Recent output, uncompressed: one row per session and commit. */
+export interface TailTable {
+  id: number;
+  session: number;
+  off: number;
+  data: Uint8Array;
+}
+
+/** Older output, compressed. */
+export interface SegmentTable {
+  id: number;
+  session: number;
+  off: number;
+  /** Bytes after decoding. */
+  len: number;
+  codec: number;
+  /** 1: a piece made when the tail was rolled; 2: sealed from several pieces. */
+  level: number;
+  /** CRC-32 of the decoded bytes: SQLite's own check does not see a flipped bit in a blob. */
+  crc: number;
+  data: Uint8Array;
+}
+
+export const SEGMENT_CODEC = { zstd: 1, brotli: 2 } as const;
+
+export interface MarkTable {
+  id: number;
+  session: number;
+  mark: number;
+  off: number;
+  at: number;
+  kind: number;
+  /** resize */
+  cols: number | null;
+  rows: number | null;
+  /** seam, exit */
+  run: number | null;
+  /** gap */
+  lost_bytes: number | null;
+  /** seam: the note. exit: JSON { state, reason, exitCode, signal }. */
+  detail: string | null;
+}
+
+/** One byte per row instead of a word: a busy session writes up to four time marks a second. */
+export const MARK_KIND = { time: 1, resize: 2, seam: 3, gap: 4, exit: 5 } as const;
+
+/** The state of a terminal at a journal's first kept byte; opaque to this package. */
+export interface BaseCheckpointTable {
+  session: number;
+  off: number;
+  cols: number;
+  rows: number;
+  version: string;
+  crc: number;
+  data: Uint8Array;
+}
+
+/** Removed sessions whose rows are still being deleted, a few at a time. */
+export interface PurgeTable {
+  session: number;
+}
+
+export interface MetaTable {
+  key: string;
+  value: string;
+}

@@ -1,0 +1,372 @@
+// Owns the journal as the host uses it: sessions and their runs, what is known of them, history. Output goes through committer.ts;
+// SQL is in writer.ts and reader.ts.
+// Must not know terminals, sockets or viewers.
+import { statSync } from 'node:fs';
+import type Database from 'better-sqlite3';
+import { openDatabase } from '../database.ts';
+import { InvariantError, sqliteCode, StorageError } from '../errors.ts';
+import { activityOf, Committer } from './committer.ts';
+import { HistoryReader } from './history-reader.ts';
+import { loadJournal } from './load.ts';
+import { journalSchema } from './migrations/index.ts';
+import { Purger } from './purger.ts';
+import { makeRecord, noteActivity, takeTimeMark, viewOf } from './session-book.ts';
+import type { SessionBook, SessionRecord } from './session-book.ts';
+import { WalSync } from './wal-sync.ts';
+import { JournalWriter } from './writer.ts';
+import type {
+  CommittedEntry,
+  HistoryPage,
+  HistoryRequest,
+  HostSession,
+  JournalNotice,
+  MarkEntry,
+  NewSession,
+  ProcessIdentity,
+  RunEnd,
+  SessionId,
+  StorageState,
+} from './types.ts';
+
+/** Most output in one page of history (bytes): one short read transaction, one frame. */
+const MAX_PAGE_BYTES = 1024 * 1024;
+/** A page may end behind its size by a compressed segment, which is given whole (bytes). */
+const MAX_SEGMENT_BYTES = 1024 * 1024;
+
+export interface JournalOptions {
+  /** File of the database; its directory must exist. */
+  readonly path: string;
+  /** 'normal' can lose about 200 ms to a power cut, nothing to a crash; 'full' syncs every commit. */
+  readonly synchronous: 'normal' | 'full';
+  /** Wall clock, epoch milliseconds: what is stored. */
+  readonly now?: () => number;
+  /** Milliseconds that never go back: what waits and windows are measured with. */
+  readonly monotonicNow?: () => number;
+  readonly onNotice?: (notice: JournalNotice) => void;
+}
+
+/** Opens or creates the journal. Throws StorageError or SchemaError; a file that is refused is left as it is. */
+export async function openJournal(options: JournalOptions): Promise<SqliteJournal> {
+  const { path, synchronous } = options;
+  const db = await openDatabase({ path, synchronous, identity: journalSchema });
+  try {
+    return new SqliteJournal(db, options);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+export class SqliteJournal {
+  readonly #db: Database.Database;
+  readonly #path: string;
+  readonly #now: () => number;
+  readonly #monotonicNow: () => number;
+  readonly #onNotice: (notice: JournalNotice) => void;
+  readonly #book: SessionBook;
+  readonly #writer: JournalWriter;
+  readonly #committer: Committer;
+  readonly #reader: HistoryReader;
+  readonly #purger: Purger;
+  /** Null when SQLite syncs every commit by itself. */
+  readonly #walSync: WalSync | null;
+  #closing: Promise<void> | undefined;
+
+  /** Takes over `db`, which openDatabase has prepared. */
+  constructor(db: Database.Database, options: JournalOptions) {
+    const { path } = options;
+    const onNotice = options.onNotice ?? (() => {});
+    const monotonicNow = options.monotonicNow ?? (() => performance.now());
+    const { book, ends } = loadJournal(db);
+    const writer = new JournalWriter(db, ends);
+    const onStored = (): void => this.#walSync?.committed();
+    this.#db = db;
+    this.#path = path;
+    this.#now = options.now ?? Date.now;
+    this.#monotonicNow = monotonicNow;
+    this.#onNotice = onNotice;
+    this.#book = book;
+    this.#writer = writer;
+    this.#committer = new Committer({ writer, book, monotonicNow, onNotice, onStored });
+    this.#reader = new HistoryReader({ path, onFailure: (cause) => onNotice({ kind: 'reader-failed', cause }) });
+    this.#purger = new Purger(writer, onStored);
+    this.#walSync =
+      options.synchronous === 'full' ? null : new WalSync({ path, onError: (cause) => onNotice({ kind: 'sync-failed', cause }) });
+    for (const session of writer.purges()) this.#purger.add(session, { lastTailRow: 0, lastMarkRow: 0 }, ends);
+  }
+
+  sessions(): readonly HostSession[] {
+    return this.#book.all();
+  }
+
+  session(id: SessionId): HostSession | undefined {
+    const record = this.#book.find(id);
+    return record === undefined ? undefined : viewOf(record);
+  }
+
+  identity(id: SessionId): ProcessIdentity | undefined {
+    return this.#book.find(id)?.identity;
+  }
+
+  /**
+   * Mark 1 is the size at offset 0, so that a replay from the start needs nothing else. It is not reported to the listener: nobody
+   * can follow a session that does not exist yet. Throws SESSION_EXISTS, STORAGE_FAILED.
+   */
+  createSession(session: NewSession): HostSession {
+    this.#requireOpen();
+    if (this.#book.find(session.id) !== undefined)
+      throw new StorageError('SESSION_EXISTS', `the journal has session ${session.id} already`);
+    const size: MarkEntry = { kind: 'resize', offset: 0, mark: 1, at: session.createdAt, cols: session.cols, rows: session.rows };
+    const { key, markRows } = this.#store(() => this.#writer.createSession(session, [size]));
+    const record = makeRecord(key, newSessionView(session, size), undefined);
+    for (const row of markRows) record.markIndex.add(0, row);
+    this.#book.add(record);
+    return viewOf(record);
+  }
+
+  /** Throws UNKNOWN_SESSION, RUN_STATE, STORAGE_FAILED. */
+  runStarted(id: SessionId, identity: ProcessIdentity): HostSession {
+    const record = this.#writable(id);
+    const { run, state } = record.committed;
+    if (state !== 'starting' || record.ending)
+      throw new StorageError('RUN_STATE', `run ${run} of session ${id} is ${state}, it cannot start`);
+    this.#store(() => this.#writer.startRun(record.key, run, identity, this.#now()));
+    record.identity = identity;
+    record.committed = { ...record.committed, state: 'running', pid: identity.pid };
+    return viewOf(record);
+  }
+
+  /**
+   * Throws UNKNOWN_SESSION, RUN_STATE, STORAGE_FAILED. After STORAGE_FAILED the end stays queued behind the output and is stored and
+   * reported when storing works again; to call again only tries again.
+   */
+  runEnded(id: SessionId, end: RunEnd): HostSession {
+    const record = this.#writable(id);
+    if (record.committed.endedAt !== null)
+      throw new StorageError('RUN_STATE', `run ${record.committed.run} of session ${id} has ended already`);
+    if (!record.ending) {
+      const { state, reason, exitCode, signal, endedAt } = end;
+      const { run } = record.committed;
+      this.#committer.pushMark(record, (mark) => ({ kind: 'exit', ...mark, at: endedAt, run, state, reason, exitCode, signal }));
+      record.ending = true;
+    }
+    if (!this.#committer.commitSession(record.key)) throw storageFailed(this.#committer.pauseCause);
+    return viewOf(record);
+  }
+
+  /** Throws UNKNOWN_SESSION, STORAGE_FAILED. */
+  updateSession(id: SessionId, change: { readonly maxHistoryBytes?: number; readonly idleTimeoutMs?: number }): HostSession {
+    const record = this.#writable(id);
+    const { maxHistoryBytes, idleTimeoutMs } = record.committed;
+    const limits = { maxHistoryBytes: change.maxHistoryBytes ?? maxHistoryBytes, idleTimeoutMs: change.idleTimeoutMs ?? idleTimeoutMs };
+    this.#store(() => this.#writer.updateLimits(record.key, limits));
+    record.committed = { ...record.committed, ...limits };
+    return viewOf(record);
+  }
+
+  /** Works on a full disk too if it can: removing is how space is made. Throws UNKNOWN_SESSION, STORAGE_FAILED. */
+  removeSession(id: SessionId): void {
+    const record = this.#writable(id);
+    // What followers have not seen yet they see before the end; what cannot be stored goes with its session.
+    this.#committer.commitSession(record.key);
+    this.#store(() => this.#writer.removeSession(record.key));
+    this.#committer.discard(record.key);
+    this.#book.delete(record);
+    const { tailIndex, markIndex } = record;
+    this.#purger.add(
+      record.key,
+      { lastTailRow: Math.max(0, tailIndex.firstRow - 1), lastMarkRow: Math.max(0, markIndex.firstRow - 1) },
+      { lastTailRow: tailIndex.lastRow, lastMarkRow: markIndex.lastRow },
+    );
+  }
+
+  touched(id: SessionId, at: number): void {
+    const record = this.#book.find(id);
+    if (record !== undefined) noteActivity(record, at);
+  }
+
+  /** Throws UNKNOWN_SESSION, STORAGE_CLOSED; never for a disk that cannot be written. */
+  append(id: SessionId, bytes: Uint8Array): number {
+    const record = this.#writable(id);
+    if (bytes.length === 0) return record.queuedEnd;
+    const at = this.#now();
+    noteActivity(record, at);
+    if (takeTimeMark(record, this.#monotonicNow())) this.#committer.pushMark(record, (mark) => ({ kind: 'time', ...mark, at }));
+    this.#committer.pushBytes(record, bytes);
+    return record.queuedEnd;
+  }
+
+  /** Throws UNKNOWN_SESSION, STORAGE_CLOSED. A resize to the present size is none. */
+  resized(id: SessionId, cols: number, rows: number): void {
+    const record = this.#writable(id);
+    if (record.queuedCols === cols && record.queuedRows === rows) return;
+    record.queuedCols = cols;
+    record.queuedRows = rows;
+    this.#committer.pushMark(record, (mark) => ({ kind: 'resize', ...mark, at: this.#now(), cols, rows }));
+  }
+
+  typed(id: SessionId): void {
+    const record = this.#book.find(id);
+    if (record !== undefined) this.#committer.typed(record.key);
+  }
+
+  followed(anybody: boolean): void {
+    this.#committer.followed(anybody);
+  }
+
+  pendingBytes(id: SessionId): number {
+    const record = this.#book.find(id);
+    return record === undefined ? 0 : this.#committer.queuedBytesOf(record.key);
+  }
+
+  onCommitted(listener: (entries: readonly CommittedEntry[]) => void): void {
+    this.#committer.setListener(listener);
+  }
+
+  async history(request: HistoryRequest, signal: AbortSignal): Promise<HistoryPage> {
+    signal.throwIfAborted();
+    this.#requireOpen();
+    const record = this.#book.find(request.id);
+    if (record === undefined) return { kind: 'unknown-session' };
+    const { fromOffset, afterMark } = request;
+    requireCounts({ fromOffset, afterMark, toOffset: request.toOffset, maxBytes: request.maxBytes });
+    const { firstOffset, endOffset, lastMark } = record.committed;
+    if (fromOffset < firstOffset) return { kind: 'trimmed', firstOffset, endOffset };
+    // Nothing is newer: no need to wake the worker for that.
+    if (fromOffset >= endOffset && afterMark >= lastMark) {
+      return { kind: 'page', firstOffset, endOffset, pieces: [], marks: [], bytes: new Uint8Array(0), next: null };
+    }
+    const { tailIndex, markIndex } = record;
+    const maxBytes = Math.min(Math.max(request.maxBytes, 1), MAX_PAGE_BYTES);
+    const toOffset = Math.min(request.toOffset, endOffset);
+    const pageLimit = Math.min(toOffset, fromOffset + maxBytes + MAX_SEGMENT_BYTES);
+    const tailRow = tailIndex.rowBefore(fromOffset);
+    return this.#reader.read(
+      {
+        session: record.key,
+        fromOffset,
+        afterMark,
+        toOffset,
+        pageLimit,
+        endOffset,
+        maxBytes,
+        tailRow: Math.max(tailRow, parseCursor(request.cursor, tailIndex.lastRow)),
+        lastTailRow: tailIndex.lastRow,
+        markRow: markIndex.rowBefore(fromOffset),
+        lastMarkRow: markIndex.rowAfter(Math.max(fromOffset, pageLimit)),
+      },
+      signal,
+    );
+  }
+
+  stats(): { readonly journalBytes: number; readonly storage: StorageState } {
+    const journalBytes = sizeOf(this.#path) + sizeOf(`${this.#path}-wal`);
+    return { journalBytes, storage: this.#committer.paused ? 'paused' : 'ok' };
+  }
+
+  /** Commits what is queued, at once. When storing fails it stays queued and stats() says `paused`. */
+  flush(): void {
+    this.#requireOpen();
+    this.#committer.commitAll();
+  }
+
+  /** Rejects with STORAGE_FAILED when output was left that could not be stored; everything is closed all the same. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#committer.commitAll();
+    this.#committer.stop();
+    this.#purger.close();
+    await this.#reader.close();
+    await this.#walSync?.close();
+    const lostBytes = this.#committer.queuedBytes;
+    try {
+      this.#saveActivity();
+      // Leaves a database that is one file; without it the next start reads the log first.
+      this.#db.pragma('wal_checkpoint(truncate)');
+    } catch (cause) {
+      if (sqliteCode(cause) === undefined) throw cause;
+      // Both are comfort: what was committed is in the log and stays there.
+      this.#onNotice({ kind: 'sync-failed', cause });
+    } finally {
+      this.#db.close();
+    }
+    if (lostBytes > 0) {
+      throw new StorageError('STORAGE_FAILED', `${lostBytes} bytes of output could not be stored before the end`, {
+        cause: this.#committer.pauseCause,
+      });
+    }
+  }
+
+  /** For changes that are stored before the call returns. */
+  #store<T>(change: () => T): T {
+    try {
+      const result = change();
+      this.#walSync?.committed();
+      return result;
+    } catch (cause) {
+      throw sqliteCode(cause) === undefined ? cause : storageFailed(cause);
+    }
+  }
+
+  #saveActivity(): void {
+    const unsaved = [...this.#book.records()].filter((record) => record.lastActivityAt > record.activitySavedAt);
+    this.#writer.saveActivity(unsaved.map(activityOf));
+  }
+
+  #writable(id: SessionId): SessionRecord {
+    this.#requireOpen();
+    return this.#book.get(id);
+  }
+
+  #requireOpen(): void {
+    if (this.#closing !== undefined) throw new StorageError('STORAGE_CLOSED', 'the journal is closed');
+  }
+}
+
+function newSessionView(session: NewSession, size: MarkEntry): HostSession {
+  return {
+    ...session,
+    run: 1,
+    state: 'starting',
+    pid: null,
+    lastActivityAt: session.createdAt,
+    endedAt: null,
+    reason: null,
+    exitCode: null,
+    signal: null,
+    firstOffset: 0,
+    endOffset: 0,
+    lastMark: size.mark,
+    storedBytes: 0,
+  };
+}
+
+/** A cursor comes from outside: what is not a row of ours is no hint. */
+function parseCursor(cursor: string | null, lastRow: number): number {
+  if (cursor === null || !/^\d{1,15}$/.test(cursor)) return 0;
+  const row = Number(cursor);
+  return row <= lastRow ? row : 0;
+}
+
+/** SQLite would take anything else for NULL, and answer with a page of nothing. */
+function requireCounts(values: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(values)) {
+    if (!Number.isSafeInteger(value) || value < 0) throw new InvariantError(`${name} of a history request is ${value}`);
+  }
+}
+
+function storageFailed(cause: unknown): StorageError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new StorageError('STORAGE_FAILED', `the journal could not be written: ${reason}`, {
+    cause,
+    hint: 'Free space on the disk of the data directory; storing goes on by itself.',
+  });
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}

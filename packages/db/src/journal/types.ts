@@ -1,0 +1,134 @@
+// The shapes the journal gives and takes. They repeat, structurally, the port that the host declares for its journal and the
+// entries of its protocol; this package must not import either. apps/server proves that they agree.
+// Offsets are counts of output bytes from the session's start; ranges are half-open [from, to). Times are epoch milliseconds.
+
+export type SessionId = string;
+export type RunState = 'starting' | 'running' | 'exited' | 'killed' | 'lost';
+export type EndReason = 'exit' | 'signal' | 'user' | 'idle' | 'limit' | 'host-lost' | 'failed-to-start';
+
+export interface HostSession {
+  readonly id: SessionId;
+  readonly run: number;
+  readonly state: RunState;
+  readonly pid: number | null;
+  readonly command: readonly string[];
+  readonly cwd: string;
+  readonly cols: number;
+  readonly rows: number;
+  readonly createdAt: number;
+  readonly lastActivityAt: number;
+  readonly endedAt: number | null;
+  readonly reason: EndReason | null;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  /** First byte still kept. */
+  readonly firstOffset: number;
+  /** One past the last committed byte. */
+  readonly endOffset: number;
+  /** Id of the newest committed mark. */
+  readonly lastMark: number;
+  /** Bytes of output as stored, compressed where it is. */
+  readonly storedBytes: number;
+  readonly maxHistoryBytes: number;
+  readonly idleTimeoutMs: number;
+}
+
+interface Mark {
+  readonly offset: number;
+  /** Counts up from 1 within a session, without holes; (offset, mark) is a position in the journal. */
+  readonly mark: number;
+  readonly at: number;
+}
+
+/** A mark holds from its offset on: it comes after the byte before that offset and before the byte at it. */
+export type MarkEntry =
+  | (Mark & { readonly kind: 'resize'; readonly cols: number; readonly rows: number })
+  | (Mark & { readonly kind: 'seam'; readonly run: number; readonly note: string })
+  | (Mark & { readonly kind: 'gap'; readonly lostBytes: number })
+  | (Mark & { readonly kind: 'time' })
+  | (Mark & {
+      readonly kind: 'exit';
+      readonly run: number;
+      readonly state: RunState;
+      readonly reason: EndReason;
+      readonly exitCode: number | null;
+      readonly signal: string | null;
+    });
+
+export interface HistoryPiece {
+  readonly offset: number;
+  readonly length: number;
+  readonly codec: 'none' | 'zstd' | 'brotli';
+  readonly storedLength: number;
+  readonly crc: number | null;
+}
+
+export interface NewSession {
+  readonly id: SessionId;
+  readonly command: readonly string[];
+  readonly cwd: string;
+  readonly cols: number;
+  readonly rows: number;
+  readonly maxHistoryBytes: number;
+  readonly idleTimeoutMs: number;
+  readonly createdAt: number;
+}
+
+export interface RunEnd {
+  readonly state: Extract<RunState, 'exited' | 'killed' | 'lost'>;
+  readonly reason: EndReason;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly endedAt: number;
+}
+
+export interface ProcessIdentity {
+  readonly pid: number;
+  readonly startTime: string | null;
+  readonly bootId: string | null;
+}
+
+export type CommittedEntry =
+  | { readonly kind: 'output'; readonly sessionId: SessionId; readonly offset: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'mark'; readonly sessionId: SessionId; readonly entry: MarkEntry };
+
+export interface HistoryPosition {
+  readonly offset: number;
+  readonly mark: number;
+  /** Where to look first for what follows: a hint, checked before it is used. */
+  readonly cursor: string;
+}
+
+export type HistoryPage =
+  | {
+      readonly kind: 'page';
+      readonly firstOffset: number;
+      readonly endOffset: number;
+      readonly pieces: readonly HistoryPiece[];
+      readonly marks: readonly MarkEntry[];
+      readonly bytes: Uint8Array;
+      readonly next: HistoryPosition | null;
+    }
+  | { readonly kind: 'trimmed'; readonly firstOffset: number; readonly endOffset: number }
+  | { readonly kind: 'unknown-session' };
+
+export interface HistoryRequest {
+  readonly id: SessionId;
+  readonly fromOffset: number;
+  readonly afterMark: number;
+  readonly toOffset: number;
+  readonly maxBytes: number;
+  readonly cursor: string | null;
+}
+
+export type StorageState = 'ok' | 'paused';
+
+/** What an operator should hear of. Output is never lost by these: it waits in memory, and the host stops reading. */
+export type JournalNotice =
+  /** Storing failed and is tried again by itself. `code` is SQLite's, when it was SQLite. */
+  | { readonly kind: 'storage-paused'; readonly code: string | undefined; readonly pendingBytes: number; readonly cause: unknown }
+  | { readonly kind: 'storage-resumed'; readonly pausedMs: number }
+  /** The sync of the write-ahead log failed: what was stored survives a crash of the host, perhaps not a power cut. */
+  | { readonly kind: 'sync-failed'; readonly cause: unknown }
+  /** Reading history in the worker failed beyond one request; the next request starts a new worker. */
+  | { readonly kind: 'reader-failed'; readonly cause: unknown };

@@ -1,0 +1,278 @@
+// Owns every statement that changes journal.db, each change one transaction. Synchronous: it runs on the host's loop, on the only
+// connection that writes. Must not know when to commit (commit-policy.ts) nor what the host is told.
+// Invariant: a call either stores all of its change or throws what SQLite threw and has changed nothing.
+import type Database from 'better-sqlite3';
+import { sql } from 'kysely';
+import { makeQueryBuilder, prepare } from '../statement.ts';
+import { markToRow } from './marks.ts';
+import type { MarkRow } from './marks.ts';
+import type { JournalSchema } from './schema.ts';
+import type { Slice } from './write-queue.ts';
+import type { MarkEntry, NewSession, ProcessIdentity } from './types.ts';
+
+/** Rows of a log looked at in one step of a purge, and most bytes deleted in it: 1-3 ms on the loop. */
+const PURGE_STEP_ROWS = 1024;
+const PURGE_STEP_BYTES = 2 * 1024 * 1024;
+
+/** Where the logs go on. Ids are given here and never by SQLite: after a rollback the same rows get the same ids again. */
+export interface LogEnds {
+  readonly lastTailRow: number;
+  readonly lastMarkRow: number;
+}
+
+/** Rows that a stored slice got; null where it had no bytes or no marks. */
+export interface StoredSlice {
+  readonly tailRow: number | null;
+  readonly markRows: readonly number[];
+}
+
+export interface ActivitySave {
+  readonly session: number;
+  readonly at: number;
+}
+
+type Statements = ReturnType<typeof prepareStatements>;
+
+export class JournalWriter {
+  readonly #db: Database.Database;
+  readonly #statements: Statements;
+  readonly #begin: Database.Statement;
+  readonly #commit: Database.Statement;
+  readonly #rollback: Database.Statement;
+  #lastTailRow: number;
+  #lastMarkRow: number;
+
+  constructor(db: Database.Database, ends: LogEnds) {
+    this.#db = db;
+    this.#statements = prepareStatements(db);
+    // `immediate` takes the write lock first: waiting for it in the middle of a transaction could only fail.
+    this.#begin = db.prepare('begin immediate');
+    this.#commit = db.prepare('commit');
+    this.#rollback = db.prepare('rollback');
+    this.#lastTailRow = ends.lastTailRow;
+    this.#lastMarkRow = ends.lastMarkRow;
+  }
+
+  /** Stores queued output and marks, and what the marks say about their session and run. */
+  commit(slices: readonly Slice[], activity: readonly ActivitySave[]): StoredSlice[] {
+    let tailRow = this.#lastTailRow;
+    let markRow = this.#lastMarkRow;
+    const stored = this.#transaction(() => {
+      const rows = slices.map((slice): StoredSlice => {
+        const { session, offset, bytes, marks } = slice;
+        const hasBytes = bytes.length > 0;
+        if (hasBytes) this.#statements.insertTail.run({ id: ++tailRow, session, off: offset, data: bytes });
+        const markRows = marks.map((entry) => {
+          this.#storeMark(++markRow, session, entry);
+          return markRow;
+        });
+        return { tailRow: hasBytes ? tailRow : null, markRows };
+      });
+      for (const { session, at } of activity) this.#statements.saveActivity.run({ session, at });
+      return rows;
+    });
+    this.#lastTailRow = tailRow;
+    this.#lastMarkRow = markRow;
+    return stored;
+  }
+
+  saveActivity(activity: readonly ActivitySave[]): void {
+    if (activity.length > 0) this.commit([], activity);
+  }
+
+  /** Stores a session with run 1 and its first marks. Returns its key and the rows of the marks. */
+  createSession(session: NewSession, marks: readonly MarkEntry[]): { readonly key: number; readonly markRows: readonly number[] } {
+    let markRow = this.#lastMarkRow;
+    const created = this.#transaction(() => {
+      this.#statements.insertSession.run({
+        uuid: session.id,
+        created_at: session.createdAt,
+        command: JSON.stringify(session.command),
+        cwd: session.cwd,
+        cols: session.cols,
+        rows: session.rows,
+        max_history_bytes: session.maxHistoryBytes,
+        idle_timeout_ms: session.idleTimeoutMs,
+      });
+      const key = this.#statements.sessionKey.get({ uuid: session.id })?.id;
+      if (key === undefined) throw new Error('the session just stored cannot be read');
+      this.#statements.insertRun.run({ session: key, run: 1, from_offset: 0 });
+      const markRows = marks.map((entry) => {
+        this.#storeMark(++markRow, key, entry);
+        return markRow;
+      });
+      return { key, markRows };
+    });
+    this.#lastMarkRow = markRow;
+    return created;
+  }
+
+  startRun(session: number, run: number, identity: ProcessIdentity, at: number): void {
+    const { pid, startTime, bootId } = identity;
+    this.#transaction(() => {
+      this.#statements.startRun.run({ session, run, pid, start_time: startTime, boot_id: bootId, at });
+    });
+  }
+
+  updateLimits(session: number, limits: { readonly maxHistoryBytes: number; readonly idleTimeoutMs: number }): void {
+    this.#transaction(() => {
+      this.#statements.updateLimits.run({ session, max_history_bytes: limits.maxHistoryBytes, idle_timeout_ms: limits.idleTimeoutMs });
+    });
+  }
+
+  /** From here on the session does not exist; its rows follow in steps (purgeStep). Runs and base checkpoint go with it by cascade. */
+  removeSession(session: number): void {
+    this.#transaction(() => {
+      this.#statements.insertPurge.run({ session });
+      this.#statements.deleteSession.run({ session });
+    });
+  }
+
+  /** The removed sessions that still have rows. */
+  purges(): number[] {
+    return this.#statements.purges.all({}).map((row) => row.session);
+  }
+
+  /**
+   * Deletes a bounded part of a removed session's rows, from `from` on in both logs. Returns where to go on, or null when nothing
+   * is left. Rows behind `until` are not its own.
+   */
+  purgeStep(session: number, from: LogEnds, until: LogEnds): LogEnds | null {
+    return this.#transaction(() => {
+      const segments = this.#statements.segmentsToPurge.all({ session });
+      for (const { id } of segments) this.#statements.deleteSegment.run({ id });
+
+      const tailEnd = this.#boundedTailEnd(session, from.lastTailRow);
+      const markEnd = from.lastMarkRow + PURGE_STEP_ROWS;
+      this.#statements.deleteTail.run({ session, after: from.lastTailRow, last: tailEnd });
+      this.#statements.deleteMarks.run({ session, after: from.lastMarkRow, last: markEnd });
+      if (segments.length > 0 || tailEnd < until.lastTailRow || markEnd < until.lastMarkRow) {
+        return { lastTailRow: tailEnd, lastMarkRow: markEnd };
+      }
+      this.#statements.deletePurge.run({ session });
+      return null;
+    });
+  }
+
+  #boundedTailEnd(session: number, after: number): number {
+    let bytes = 0;
+    for (const row of this.#statements.tailToPurge.all({ session, after, last: after + PURGE_STEP_ROWS })) {
+      bytes += row.len;
+      if (bytes >= PURGE_STEP_BYTES) return row.id;
+    }
+    return after + PURGE_STEP_ROWS;
+  }
+
+  #storeMark(row: number, session: number, entry: MarkEntry): void {
+    this.#statements.insertMark.run(markToRow(row, session, entry));
+    if (entry.kind === 'resize') this.#statements.updateSize.run({ session, cols: entry.cols, rows: entry.rows });
+    if (entry.kind === 'exit') {
+      const { run, state, reason, exitCode, signal, at } = entry;
+      this.#statements.endRun.run({ session, run, state, reason, exit_code: exitCode, signal, at });
+    }
+  }
+
+  #transaction<T>(change: () => T): T {
+    this.#begin.run();
+    try {
+      const result = change();
+      this.#commit.run();
+      return result;
+    } catch (error) {
+      // After some errors (a full disk, for one) SQLite has rolled back by itself.
+      if (this.#db.inTransaction) this.#rollback.run();
+      throw error;
+    }
+  }
+}
+
+function prepareStatements(db: Database.Database) {
+  const q = makeQueryBuilder<JournalSchema>();
+  type Key = { session: number };
+  type LogRange = { session: number; after: number; last: number };
+  return {
+    insertTail: prepare<{ id: number; session: number; off: number; data: Uint8Array }>(db, ['id', 'session', 'off', 'data'], (p) =>
+      q.insertInto('tail').values(p),
+    ),
+    insertMark: prepare<MarkRow>(db, ['id', 'session', 'mark', 'off', 'at', 'kind', 'cols', 'rows', 'run', 'lost_bytes', 'detail'], (p) =>
+      q.insertInto('mark').values(p),
+    ),
+    saveActivity: prepare<Key & { at: number }>(db, ['session', 'at'], (p) =>
+      q.updateTable('session').set({ last_activity_at: p.at }).where('id', '=', p.session),
+    ),
+    updateSize: prepare<Key & { cols: number; rows: number }>(db, ['session', 'cols', 'rows'], (p) =>
+      q.updateTable('session').set({ cols: p.cols, rows: p.rows }).where('id', '=', p.session),
+    ),
+    endRun: prepare<Key & { run: number; state: string; reason: string; exit_code: number | null; signal: string | null; at: number }>(
+      db,
+      ['session', 'run', 'state', 'reason', 'exit_code', 'signal', 'at'],
+      (p) =>
+        q
+          .updateTable('run')
+          .set({ state: p.state, reason: p.reason, exit_code: p.exit_code, signal: p.signal, ended_at: p.at })
+          .where('session', '=', p.session)
+          .where('run', '=', p.run),
+    ),
+    insertSession: prepare<{
+      uuid: string;
+      created_at: number;
+      command: string;
+      cwd: string;
+      cols: number;
+      rows: number;
+      max_history_bytes: number;
+      idle_timeout_ms: number;
+    }>(db, ['uuid', 'created_at', 'command', 'cwd', 'cols', 'rows', 'max_history_bytes', 'idle_timeout_ms'], (p) =>
+      q.insertInto('session').values({ ...p, last_activity_at: p.created_at }),
+    ),
+    sessionKey: prepare<{ uuid: string }, { id: number }>(db, ['uuid'], (p) =>
+      q.selectFrom('session').select('id').where('uuid', '=', p.uuid),
+    ),
+    insertRun: prepare<Key & { run: number; from_offset: number }>(db, ['session', 'run', 'from_offset'], (p) =>
+      q.insertInto('run').values({ ...p, state: 'starting' }),
+    ),
+    startRun: prepare<Key & { run: number; pid: number; start_time: string | null; boot_id: string | null; at: number }>(
+      db,
+      ['session', 'run', 'pid', 'start_time', 'boot_id', 'at'],
+      (p) =>
+        q
+          .updateTable('run')
+          .set({ state: 'running', pid: p.pid, start_time: p.start_time, boot_id: p.boot_id, started_at: p.at })
+          .where('session', '=', p.session)
+          .where('run', '=', p.run),
+    ),
+    updateLimits: prepare<Key & { max_history_bytes: number; idle_timeout_ms: number }>(
+      db,
+      ['session', 'max_history_bytes', 'idle_timeout_ms'],
+      (p) =>
+        q
+          .updateTable('session')
+          .set({ max_history_bytes: p.max_history_bytes, idle_timeout_ms: p.idle_timeout_ms })
+          .where('id', '=', p.session),
+    ),
+    deleteSession: prepare<Key>(db, ['session'], (p) => q.deleteFrom('session').where('id', '=', p.session)),
+    insertPurge: prepare<Key>(db, ['session'], (p) => q.insertInto('purge').values(p)),
+    deletePurge: prepare<Key>(db, ['session'], (p) => q.deleteFrom('purge').where('session', '=', p.session)),
+    purges: prepare<Record<string, never>, { session: number }>(db, [], () => q.selectFrom('purge').select('session')),
+    // A compressed segment holds at most 1 MiB of output; four of them keep a step short.
+    segmentsToPurge: prepare<Key, { id: number }>(db, ['session'], (p) =>
+      q.selectFrom('segment').select('id').where('session', '=', p.session).limit(4),
+    ),
+    deleteSegment: prepare<{ id: number }>(db, ['id'], (p) => q.deleteFrom('segment').where('id', '=', p.id)),
+    tailToPurge: prepare<LogRange, { id: number; len: number }>(db, ['session', 'after', 'last'], (p) =>
+      q
+        .selectFrom('tail')
+        .select(['id', sql<number>`length(data)`.as('len')])
+        .where('id', '>', p.after)
+        .where('id', '<=', p.last)
+        .where('session', '=', p.session)
+        .orderBy('id'),
+    ),
+    deleteTail: prepare<LogRange>(db, ['session', 'after', 'last'], (p) =>
+      q.deleteFrom('tail').where('id', '>', p.after).where('id', '<=', p.last).where('session', '=', p.session),
+    ),
+    deleteMarks: prepare<LogRange>(db, ['session', 'after', 'last'], (p) =>
+      q.deleteFrom('mark').where('id', '>', p.after).where('id', '<=', p.last).where('session', '=', p.session),
+    ),
+  };
+}

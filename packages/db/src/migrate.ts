@@ -1,0 +1,64 @@
+// Owns: bringing a database to the newest schema, and recognising one that is newer than this program.
+// A migration runs inside one transaction with its entry in the migration table, so a kill in the middle leaves the old schema.
+import type Database from 'better-sqlite3';
+import { Kysely, SqliteAdapter, SqliteDialect } from 'kysely';
+import type { DialectAdapter } from 'kysely';
+import { DEFAULT_MIGRATION_TABLE, Migrator } from 'kysely/migration';
+import type { Migration } from 'kysely/migration';
+import { SchemaError } from './errors.ts';
+
+/** Migrations by name; names begin with a number and sort in the order of application. Applied ones never change. */
+export type Migrations = Readonly<Record<string, Migration>>;
+
+export interface SchemaIdentity {
+  /** PRAGMA application_id: what makes the file ours. The first migration sets it. */
+  readonly applicationId: number;
+  readonly migrations: Migrations;
+}
+
+/** Throws SCHEMA_NEWER or SCHEMA_FOREIGN. Only reads; a file without tables is new and passes. */
+export function checkSchema(db: Database.Database, path: string, identity: SchemaIdentity): void {
+  const tables = db.prepare<[], string>("select name from sqlite_schema where type = 'table'").pluck().all();
+  if (tables.length === 0) return;
+  const applied = tables.includes(DEFAULT_MIGRATION_TABLE)
+    ? db.prepare<[], string>(`select name from ${DEFAULT_MIGRATION_TABLE} order by name`).pluck().all()
+    : undefined;
+  const applicationId = db.pragma('application_id', { simple: true });
+  // A kill between the creation of the migration table and the first migration leaves the id at 0 and no migration applied.
+  if (applied === undefined || (applied.length > 0 && applicationId !== identity.applicationId)) {
+    throw new SchemaError('SCHEMA_FOREIGN', `${path} is a database of another program`, {
+      hint: 'Point the data directory somewhere else, or move the file away.',
+    });
+  }
+  const unknown = applied.filter((name) => !(name in identity.migrations));
+  if (unknown.length > 0) {
+    throw new SchemaError('SCHEMA_NEWER', `${path} has a newer schema (${unknown.join(', ')}) than this program knows`, {
+      hint: 'Start the newer version again; this one has not changed the file.',
+    });
+  }
+}
+
+/** Applies what is missing. Throws MIGRATION_FAILED, with nothing applied, where the Migrator would only return the error. */
+export async function migrateToLatest(db: Database.Database, path: string, migrations: Migrations): Promise<void> {
+  // Not destroyed: that would close the connection, which belongs to the caller.
+  const kysely = new Kysely<unknown>({ dialect: new TransactionalDialect({ database: db }) });
+  const migrator = new Migrator({ db: kysely, provider: { getMigrations: async () => ({ ...migrations }) } });
+  const { error, results } = await migrator.migrateToLatest();
+  if (error !== undefined) {
+    const failed = results?.find((result) => result.status === 'Error')?.migrationName ?? 'preparation';
+    throw new SchemaError('MIGRATION_FAILED', `migration of ${path} failed (${failed})`, { cause: error });
+  }
+}
+
+/** Kysely leaves SQLite migrations outside a transaction because some pragmas cannot change inside one. Ours need none of those. */
+class TransactionalDialect extends SqliteDialect {
+  override createAdapter(): DialectAdapter {
+    return new TransactionalAdapter();
+  }
+}
+
+class TransactionalAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
+}

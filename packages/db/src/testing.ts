@@ -1,0 +1,5 @@
+// Entry @cotg/db/testing: databases that live as long as a test. Never shipped into a running program.
+export { temporaryDirectory } from './testing/temporary-directory.ts';
+export type { TemporaryDirectory } from './testing/temporary-directory.ts';
+export { openTestCatalog, openTestJournal } from './testing/temp-database.ts';
+export type { TestCatalog, TestJournal } from './testing/temp-database.ts';

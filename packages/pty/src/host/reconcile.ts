@@ -1,0 +1,42 @@
+// Owns what a new host makes of the runs that an earlier one left unfinished. Must not end or signal any process:
+// a run that cannot be proven to be the same process is reported as lost, and one that can is only named.
+import type { SessionId } from '../protocol/messages.ts';
+import type { Clock } from './clock.ts';
+import type { HostLog } from './log.ts';
+import type { OutputJournal, ProcessIdentity } from './output-journal.ts';
+import { isAlive as isProcessAlive } from './proc.ts';
+
+export interface Orphan {
+  readonly sessionId: SessionId;
+  readonly identity: ProcessIdentity;
+}
+
+export interface Reconciled {
+  /** Sessions whose run was marked lost, with the reason host-lost. */
+  readonly lost: readonly SessionId[];
+  /** Processes of those runs that still live, proven by start time and boot id. */
+  readonly orphans: readonly Orphan[];
+}
+
+export function reconcile(options: {
+  readonly journal: OutputJournal;
+  readonly clock: Clock;
+  readonly log: HostLog;
+  readonly isAlive?: (identity: ProcessIdentity) => boolean;
+}): Reconciled {
+  const { journal, clock, log, isAlive = isProcessAlive } = options;
+  const lost: SessionId[] = [];
+  const orphans: Orphan[] = [];
+  for (const { id, state } of journal.sessions()) {
+    if (state !== 'starting' && state !== 'running') continue;
+    const identity = journal.identity(id);
+    journal.runEnded(id, { state: 'lost', reason: 'host-lost', exitCode: null, signal: null, endedAt: clock.now() });
+    lost.push(id);
+    if (identity && isAlive(identity)) orphans.push({ sessionId: id, identity });
+  }
+  if (lost.length > 0) log.warn({ sessions: lost }, 'the host that ran these sessions is gone; their programs are marked lost');
+  for (const { sessionId, identity } of orphans) {
+    log.warn({ session: sessionId, pid: identity.pid }, 'a program of a lost session still runs; it is left alone');
+  }
+  return { lost, orphans };
+}

@@ -1,0 +1,120 @@
+// Owns what each request does. Must not know sockets or frames: a peer hands over requests that were checked and sends what comes back.
+import { HostRequestError } from '../errors.ts';
+import type { HostSession, HostStatus, ReplyBodies, Request, RequestType, SessionId } from '../protocol/messages.ts';
+import type { HostLimits } from './limits.ts';
+import type { HistoryPage, OutputJournal } from './output-journal.ts';
+import { stored } from './session.ts';
+import type { SessionTable } from './session-table.ts';
+
+/** The host as requests see it. */
+export interface HostCore {
+  readonly table: SessionTable;
+  readonly journal: OutputJournal;
+  readonly limits: HostLimits;
+  status(): HostStatus;
+  /** True once the host is ending: nothing new is started. */
+  readonly ending: boolean;
+  changed(id: SessionId): void;
+  removed(id: SessionId): void;
+  /** Ends all sessions and stores everything; the host itself ends after the reply. */
+  shutDown(): Promise<void>;
+}
+
+/** The connection that asked. */
+export interface Asker {
+  follow(id: SessionId): void;
+  unfollow(id: SessionId): void;
+  /** Aborted when the connection ends. */
+  readonly signal: AbortSignal;
+}
+
+export interface Answer<T extends RequestType> {
+  readonly reply: ReplyBodies[T];
+  readonly body?: Uint8Array;
+}
+
+/** Everything but `hello`, which belongs to the connection. */
+export type ServedType = Exclude<RequestType, 'hello'>;
+type RequestOf<T extends RequestType> = Extract<Request, { type: T }>;
+type Handler<T extends ServedType> = (request: RequestOf<T>, body: Uint8Array, asker: Asker) => Answer<T> | Promise<Answer<T>>;
+export type Handlers = { readonly [T in ServedType]: Handler<T> };
+
+/** Handlers throw HostRequestError for what is refused; anything else they throw is a defect. Synchronous ones keep the order of requests. */
+export function makeHandlers(core: HostCore): Handlers {
+  const { table, journal, limits } = core;
+  const session = (view: HostSession): { readonly reply: { readonly session: HostSession } } => ({ reply: { session: view } });
+  return {
+    create(request) {
+      if (core.ending) throw new HostRequestError('SHUTTING_DOWN', 'the host is ending');
+      return session(table.create(request));
+    },
+    input({ sessionId, viewerId, n }, body) {
+      const found = table.find(sessionId);
+      if (!found) throw new HostRequestError('SESSION_ENDED', 'the program has ended');
+      return { reply: found.input(viewerId, n, body) };
+    },
+    lastInput: ({ sessionId, viewerId }) => ({ reply: { lastInput: table.find(sessionId)?.lastInput(viewerId) ?? 0 } }),
+    resize({ sessionId, cols, rows }) {
+      table.alive(sessionId).resize(cols, rows);
+      return session(table.view(sessionId));
+    },
+    kill({ sessionId, reason }) {
+      table.alive(sessionId).kill(reason);
+      return session(table.view(sessionId));
+    },
+    remove({ sessionId }) {
+      table.remove(sessionId);
+      core.removed(sessionId);
+      return { reply: {} };
+    },
+    update({ sessionId, maxHistoryBytes, idleTimeoutMs }) {
+      table.view(sessionId);
+      const change = {
+        ...(maxHistoryBytes === undefined ? {} : { maxHistoryBytes }),
+        ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
+      };
+      stored(() => journal.updateSession(sessionId, change));
+      core.changed(sessionId);
+      return session(table.view(sessionId));
+    },
+    list: () => ({ reply: { sessions: table.list() } }),
+    follow({ sessionId }, _body, asker) {
+      const view = table.view(sessionId);
+      asker.follow(sessionId);
+      return { reply: { offset: view.endOffset, mark: view.lastMark, session: view } };
+    },
+    unfollow({ sessionId }, _body, asker) {
+      asker.unfollow(sessionId);
+      return { reply: {} };
+    },
+    async history({ sessionId, fromOffset, afterMark, toOffset, maxBytes, cursor }, _body, { signal }) {
+      const bounded = AbortSignal.any([signal, AbortSignal.timeout(limits.historyTimeoutMs)]);
+      const page = await readHistory(journal, { id: sessionId, fromOffset, afterMark, toOffset, maxBytes, cursor }, bounded);
+      if (page.kind === 'unknown-session') throw new HostRequestError('UNKNOWN_SESSION', `no session ${sessionId}`);
+      if (page.kind === 'trimmed') {
+        throw new HostRequestError('TRIMMED', `what lies before offset ${page.firstOffset} is not kept any more`, {
+          firstOffset: page.firstOffset,
+        });
+      }
+      const { firstOffset, endOffset, pieces, marks, next, bytes } = page;
+      return { reply: { firstOffset, endOffset, pieces, marks, next }, body: bytes };
+    },
+    status: () => ({ reply: { host: core.status() } }),
+    async shutdown() {
+      await core.shutDown();
+      return { reply: {} };
+    },
+  };
+}
+
+async function readHistory(
+  journal: OutputJournal,
+  request: Parameters<OutputJournal['history']>[0],
+  signal: AbortSignal,
+): Promise<HistoryPage> {
+  try {
+    return await journal.history(request, signal);
+  } catch (error) {
+    throw new HostRequestError('STORAGE_FAILED', 'the history could not be read', { cause: error });
+  }
+}

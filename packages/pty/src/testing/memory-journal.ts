@@ -1,0 +1,243 @@
+// Owns a journal without a disk, for tests of the host: the port's promises, nothing durable.
+// Commits by itself at the end of the loop's turn and at 64 KiB, or only when told (`autoCommit: false`).
+import type { CommittedEntry, HistoryPage, NewSession, OutputJournal, ProcessIdentity, RunEnd } from '../host/output-journal.ts';
+import type { HostSession, MarkEntry, SessionId } from '../protocol/messages.ts';
+
+const COMMIT_BYTES = 64 * 1024;
+
+type Queued =
+  | { readonly kind: 'output'; readonly offset: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'mark'; readonly entry: MarkEntry };
+
+interface Stored {
+  session: HostSession;
+  identity: ProcessIdentity | undefined;
+  queued: Queued[];
+  queuedBytes: number;
+  /** End of what is queued. */
+  tailOffset: number;
+  tailMark: number;
+  pieces: { readonly offset: number; readonly bytes: Uint8Array }[];
+  marks: MarkEntry[];
+}
+
+type MarkFields<T = MarkEntry> = T extends MarkEntry ? Omit<T, 'offset' | 'mark' | 'at'> : never;
+
+export class MemoryJournal implements OutputJournal {
+  /** Calls of `followed`, newest last. */
+  readonly followedCalls: boolean[] = [];
+  readonly #stored = new Map<SessionId, Stored>();
+  readonly #autoCommit: boolean;
+  #listener: ((entries: readonly CommittedEntry[]) => void) | undefined;
+  #scheduled: NodeJS.Immediate | undefined;
+
+  constructor(options: { readonly autoCommit?: boolean } = {}) {
+    this.#autoCommit = options.autoCommit ?? true;
+  }
+
+  sessions(): readonly HostSession[] {
+    return [...this.#stored.values()].map(({ session }) => session);
+  }
+
+  session(id: SessionId): HostSession | undefined {
+    return this.#stored.get(id)?.session;
+  }
+
+  identity(id: SessionId): ProcessIdentity | undefined {
+    return this.#stored.get(id)?.identity;
+  }
+
+  createSession(fresh: NewSession): HostSession {
+    const session: HostSession = {
+      ...fresh,
+      run: 1,
+      state: 'starting',
+      pid: null,
+      lastActivityAt: fresh.createdAt,
+      endedAt: null,
+      reason: null,
+      exitCode: null,
+      signal: null,
+      firstOffset: 0,
+      endOffset: 0,
+      lastMark: 0,
+      storedBytes: 0,
+    };
+    this.#stored.set(fresh.id, {
+      session,
+      identity: undefined,
+      queued: [],
+      queuedBytes: 0,
+      tailOffset: 0,
+      tailMark: 0,
+      pieces: [],
+      marks: [],
+    });
+    return session;
+  }
+
+  runStarted(id: SessionId, identity: ProcessIdentity): HostSession {
+    this.#get(id).identity = identity;
+    return this.#change(id, { state: 'running', pid: identity.pid });
+  }
+
+  runEnded(id: SessionId, end: RunEnd): HostSession {
+    const { run } = this.#get(id).session;
+    const { endedAt, ...how } = end;
+    this.#mark(id, { kind: 'exit', run, ...how }, endedAt);
+    this.#change(id, { ...end, pid: null });
+    this.commit();
+    return this.#get(id).session;
+  }
+
+  updateSession(id: SessionId, change: { readonly maxHistoryBytes?: number; readonly idleTimeoutMs?: number }): HostSession {
+    return this.#change(id, change);
+  }
+
+  removeSession(id: SessionId): void {
+    this.#stored.delete(id);
+  }
+
+  touched(id: SessionId, at: number): void {
+    this.#change(id, { lastActivityAt: at });
+  }
+
+  append(id: SessionId, bytes: Uint8Array): number {
+    const stored = this.#get(id);
+    stored.queued.push({ kind: 'output', offset: stored.tailOffset, bytes });
+    stored.queuedBytes += bytes.length;
+    stored.tailOffset += bytes.length;
+    this.#schedule(stored);
+    return stored.tailOffset;
+  }
+
+  resized(id: SessionId, cols: number, rows: number): void {
+    this.#mark(id, { kind: 'resize', cols, rows }, Date.now());
+    this.#change(id, { cols, rows });
+    this.#schedule(this.#get(id));
+  }
+
+  typed(_id: SessionId): void {
+    // Its commits are never late anyway.
+  }
+
+  followed(anybody: boolean): void {
+    this.followedCalls.push(anybody);
+  }
+
+  pendingBytes(id: SessionId): number {
+    return this.#stored.get(id)?.queuedBytes ?? 0;
+  }
+
+  onCommitted(listener: (entries: readonly CommittedEntry[]) => void): void {
+    this.#listener = listener;
+  }
+
+  history(request: Parameters<OutputJournal['history']>[0], signal: AbortSignal): Promise<HistoryPage> {
+    signal.throwIfAborted();
+    const stored = this.#stored.get(request.id);
+    if (!stored) return Promise.resolve({ kind: 'unknown-session' });
+    const { firstOffset, endOffset } = stored.session;
+    if (request.fromOffset < firstOffset) return Promise.resolve({ kind: 'trimmed', firstOffset, endOffset });
+    const from = Math.min(request.fromOffset, endOffset);
+    const to = Math.min(request.toOffset, endOffset);
+    const pageEnd = Math.min(to, from + request.maxBytes);
+    const slices = stored.pieces
+      .filter(({ offset, bytes }) => offset < pageEnd && offset + bytes.length > from)
+      .map(({ offset, bytes }) => {
+        const begin = Math.max(offset, from);
+        return { offset: begin, bytes: bytes.subarray(begin - offset, Math.min(bytes.length, pageEnd - offset)) };
+      });
+    const marks = stored.marks.filter((mark) => mark.mark > request.afterMark && mark.offset <= pageEnd);
+    return Promise.resolve({
+      kind: 'page',
+      firstOffset,
+      endOffset,
+      pieces: slices.map(({ offset, bytes }) => ({ offset, length: bytes.length, codec: 'none', storedLength: bytes.length, crc: null })),
+      marks,
+      bytes: Buffer.concat(slices.map(({ bytes }) => bytes)),
+      next: pageEnd < to ? { offset: pageEnd, mark: marks.at(-1)?.mark ?? request.afterMark, cursor: 'memory' } : null,
+    });
+  }
+
+  stats(): { readonly journalBytes: number; readonly storage: 'memory' } {
+    let journalBytes = 0;
+    for (const { session } of this.#stored.values()) journalBytes += session.storedBytes;
+    return { journalBytes, storage: 'memory' };
+  }
+
+  flush(): void {
+    this.commit();
+  }
+
+  close(): Promise<void> {
+    this.commit();
+    return Promise.resolve();
+  }
+
+  /** Commits all that is queued and reports it. */
+  commit(): void {
+    clearImmediate(this.#scheduled);
+    this.#scheduled = undefined;
+    const entries: CommittedEntry[] = [];
+    for (const stored of this.#stored.values()) entries.push(...commitOne(stored));
+    if (entries.length > 0) this.#listener?.(entries);
+  }
+
+  #get(id: SessionId): Stored {
+    const stored = this.#stored.get(id);
+    if (!stored) throw new Error(`no session ${id} in the journal`);
+    return stored;
+  }
+
+  #change(id: SessionId, change: Partial<HostSession>): HostSession {
+    const stored = this.#get(id);
+    stored.session = { ...stored.session, ...change };
+    return stored.session;
+  }
+
+  #mark(id: SessionId, fields: MarkFields, at: number): void {
+    const stored = this.#get(id);
+    stored.tailMark += 1;
+    stored.queued.push({ kind: 'mark', entry: { ...fields, offset: stored.tailOffset, mark: stored.tailMark, at } });
+  }
+
+  #schedule(stored: Stored): void {
+    if (!this.#autoCommit) return;
+    if (stored.queuedBytes >= COMMIT_BYTES) this.commit();
+    else this.#scheduled ??= setImmediate(() => this.commit());
+  }
+}
+
+function commitOne(stored: Stored): CommittedEntry[] {
+  const sessionId = stored.session.id;
+  const entries: CommittedEntry[] = [];
+  for (const queued of stored.queued) {
+    if (queued.kind === 'mark') {
+      stored.marks.push(queued.entry);
+      entries.push({ kind: 'mark', sessionId, entry: queued.entry });
+    } else {
+      stored.pieces.push(queued);
+      entries.push({ kind: 'output', sessionId, offset: queued.offset, bytes: queued.bytes });
+    }
+  }
+  stored.queued = [];
+  stored.queuedBytes = 0;
+  const { pieces, session } = stored;
+  // Oldest first, whole pieces: the limit is passed by at most one piece.
+  let firstOffset = session.firstOffset;
+  while (pieces[0] && stored.tailOffset - pieces[0].offset - pieces[0].bytes.length >= session.maxHistoryBytes) {
+    firstOffset = pieces[0].offset + pieces[0].bytes.length;
+    pieces.shift();
+  }
+  stored.marks = stored.marks.filter((mark) => mark.offset >= firstOffset);
+  stored.session = {
+    ...session,
+    firstOffset,
+    endOffset: stored.tailOffset,
+    lastMark: stored.tailMark,
+    storedBytes: stored.tailOffset - firstOffset,
+    ...(entries.some((entry) => entry.kind === 'output') ? { lastActivityAt: Date.now() } : {}),
+  };
+  return entries;
+}

@@ -1,0 +1,34 @@
+// `pnpm dev [ARGS of serve]`: the server from its sources, started again at every change, and the page built again at every change.
+// Sessions live in the host, which goes on through all of that. Invariant: when one of the two ends, so does the other.
+import { spawn } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+
+const server = spawn(
+  process.execPath,
+  ['--conditions=@cotg/source', '--watch', '--watch-preserve-output', 'apps/server/src/main.ts', 'serve', ...process.argv.slice(2)],
+  {
+    cwd: ROOT,
+    stdio: 'inherit',
+  },
+);
+const page = spawn(process.execPath, [join(ROOT, 'node_modules/vite/bin/vite.js'), 'build', '--watch', '--mode', 'development'], {
+  cwd: join(ROOT, 'apps/web'),
+  stdio: ['ignore', 'inherit', 'inherit'],
+});
+
+const children = [server, page];
+const endAll = () => children.forEach((child) => child.kill('SIGTERM'));
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, endAll);
+for (const child of children) {
+  child.once('error', (error) => {
+    console.error(error.message);
+    endAll();
+  });
+  child.once('exit', (code) => {
+    process.exitCode ||= code ?? 1;
+    endAll();
+  });
+}
