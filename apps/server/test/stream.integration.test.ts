@@ -93,7 +93,7 @@ test('over a server killed three times every number comes once, every letter typ
   expect(numbersIn(await rawHistory(server, numbers.id))).toEqual(expected);
   await eventually(
     () => rawHistory(server, echo.id),
-    (text) => text === `ready\r\n${typed}`,
+    (text) => text === `ready\n${typed}`,
     { what: `each letter once and in order: ${typed}` },
   );
   expect([viewer.breaks, typist.breaks]).toEqual([0, 0]);
@@ -110,7 +110,7 @@ test('over twenty cuts of the connection nothing is lost or doubled in either di
   await using viewer = attachViewer({ url, token: server.token, sessionId: session.id });
   await using near = attachViewer({ url: server.url, token: server.token, sessionId: session.id });
   await near.waitFor('ready');
-  let expected = 'ready\r\n';
+  let expected = 'ready\n';
   for (let cut = 0; cut < 20; cut += 1) {
     const word = `<${cut}>`;
     expected += word;
@@ -149,7 +149,7 @@ test('a link that goes silent without closing is noticed within ten seconds and 
   expect(performance.now() - since).toBeLessThan(50_000);
   proxy.restore();
   await viewer.waitFor('while silent');
-  expect(viewer.text).toBe('ready\r\nwhile silent');
+  expect(viewer.text).toBe('ready\nwhile silent');
   expect(viewer.breaks).toBe(0);
 });
 
