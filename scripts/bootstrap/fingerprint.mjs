@@ -5,8 +5,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const WORKSPACE_FOLDERS = ['packages', 'apps'];
+/** Parts of the workspace that nothing shipped is built from. */
+const TOOL_FOLDERS = ['bench', 'testing'];
 /** What the package manager reads besides the manifests of the workspace. */
-const INSTALL_FILES = ['package.json', 'bench/package.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml', '.npmrc'];
+const INSTALL_FILES = ['package.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml', '.npmrc'];
 /** What every build reads besides its own package. */
 const BUILD_FILES = ['turbo.json', 'tsconfig.base.json'];
 /** Results of a build, and what only tests read. */
@@ -15,7 +17,7 @@ const NOT_BUILT_FROM_FILE = /\.tsbuildinfo$|\.test\.|\.test-d\./;
 
 /** @param {string} root @param {string} nodeMajor @returns {string} hex */
 export function installFingerprint(root, nodeMajor) {
-  const files = [...INSTALL_FILES, ...workspaceDirs(root).map((dir) => `${dir}/package.json`)];
+  const files = [...INSTALL_FILES, ...[...TOOL_FOLDERS, ...workspaceDirs(root)].map((dir) => `${dir}/package.json`)];
   return fingerprint(root, files, [process.platform, process.arch, nodeMajor]);
 }
 

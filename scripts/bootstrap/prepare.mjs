@@ -77,7 +77,7 @@ async function install(node, env, signal) {
   if (readStamp(INSTALL_STAMP) === installed) return installed;
   say('installing dependencies');
   rmSync(INSTALL_STAMP, { force: true });
-  await runCommand('pnpm', ['install', '--frozen-lockfile', '--reporter=append-only', '--loglevel=warn'], {
+  await runCommand('pnpm', ['install', '--frozen-lockfile', '--reporter=append-only', '--loglevel=error'], {
     cwd: ROOT,
     // CI keeps pnpm from asking questions that nobody could answer here.
     env: { ...env, CI: 'true' },

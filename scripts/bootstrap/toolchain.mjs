@@ -11,6 +11,8 @@ import { BootstrapError } from './errors.mjs';
 const FETCH_TIMEOUT_MS = 15 * 60_000;
 /** A version is printed in some 10 ms; a shim that asks the network first is not one to wait for. */
 const VERSION_TIMEOUT_MS = 10_000;
+/** npm's own pauses between tries (10 and 60 s) are long for someone who waits at a prompt and only has no network. */
+const RETRY_PAUSES = ['--fetch-retry-mintimeout=2000', '--fetch-retry-maxtimeout=10000'];
 /** Platforms for which the npm registry has Node as a package. */
 const NODE_PACKAGES = ['linux-x64', 'linux-arm64'];
 
@@ -54,7 +56,19 @@ export async function provideTools({ env, signal, say }) {
     writeFileSync(join(TOOLCHAIN, 'package.json'), '{ "private": true }\n');
     await runCommand(
       'npm',
-      ['install', '--prefix', TOOLCHAIN, '--no-save', '--no-package-lock', '--no-audit', '--no-fund', '--loglevel=error', ...wanted],
+      [
+        'install',
+        '--prefix',
+        TOOLCHAIN,
+        '--no-save',
+        '--no-package-lock',
+        '--no-audit',
+        '--no-fund',
+        '--no-update-notifier',
+        '--loglevel=error',
+        ...RETRY_PAUSES,
+        ...wanted,
+      ],
       {
         cwd: TOOLCHAIN,
         env,

@@ -1,10 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { describe, expect, it, vi } from 'vitest';
 import { openJournal } from '../src/journal.ts';
 import type { CommittedEntry, JournalNotice } from '../src/journal.ts';
 import { openTestJournal, temporaryDirectory } from '../src/testing.ts';
-import { marksOf, outputOf, readHistory } from './support/read-history.ts';
+import { joinStream, marksOf, outputOf, readHistory } from './support/read-history.ts';
 import { collectCommitted, CREATED_AT, EXITED, newSession, text } from './support/sessions.ts';
 
 const never = new AbortController().signal;
@@ -174,8 +173,8 @@ describe('committing', () => {
     test.journal.append(id, text('after'));
     test.journal.flush();
     const { stream } = await readHistory(test.journal, id, { afterMark: 1 });
-    expect(shown.get(id)).toEqual(stream);
-    expect(stream.map((entry) => ('mark' in entry ? entry.mark.kind : entry.output.toString()))).toEqual([
+    expect(joinStream(shown.get(id) ?? [])).toEqual(stream);
+    expect(stream.map((entry) => ('mark' in entry ? entry.mark.kind : Buffer.from(entry.output).toString()))).toEqual([
       'time',
       'before',
       'resize',
@@ -306,16 +305,6 @@ describe('closing', () => {
     const db = new Database(path, { readonly: true });
     expect(db.prepare('select data from tail').pluck().get()).toEqual(Buffer.from('the end'));
     db.close();
-  });
-
-  it('the write-ahead log is synced and its file released: the process can end by itself', async () => {
-    await using test = await openTestJournal();
-    const { id } = test.journal.createSession(newSession());
-    test.journal.append(id, text('x'));
-    test.journal.flush();
-    // Longer than the interval of the sync, so that one has begun or been made when the journal closes.
-    await delay(250);
-    expect(test.journal.stats().journalBytes).toBeGreaterThan(0);
   });
 });
 

@@ -89,7 +89,7 @@ function createBanner(state: Accessor<LinkState>): Accessor<string | undefined> 
       case 'reconnecting':
         return 'Reconnecting…';
       case 'offline':
-        return 'No network. Showing what was last received.';
+        return 'No network';
       default:
         return undefined;
     }

@@ -104,6 +104,12 @@ interface SessionCardProps {
 
 function SessionCard(props: SessionCardProps): JSX.Element {
   const words = createMemo(() => stateWords(props.session));
+  /** The command unless it is the title already, and the folder. */
+  const detail = (): string => {
+    const { command, cwd, title } = props.session;
+    const line = commandLine(command);
+    return [...(line === title ? [] : [line]), folderName(cwd)].join(' · ');
+  };
   const age = (): string => formatAge(props.now - Date.parse(props.session.endedAt ?? props.session.lastActivityAt));
   return (
     <li class="card" data-testid="session-card" data-session={props.session.id} data-state={props.session.state}>
@@ -113,7 +119,7 @@ function SessionCard(props: SessionCardProps): JSX.Element {
           <span class="card-age">{age()}</span>
         </span>
         <span class="card-detail">
-          {commandLine(props.session.command)} · {folderName(props.session.cwd)}
+          {detail()}
         </span>
         <span class={`state ${words().tone}`}>
           <span class="state-glyph" aria-hidden="true">

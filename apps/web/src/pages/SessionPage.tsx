@@ -81,6 +81,7 @@ export function SessionPage(props: SessionPageProps): JSX.Element {
         wish,
         isNewPage: takeIsNewPage(),
         onReturn: (text) => toasts.show(text),
+        onCut: () => toasts.hide(),
         onRefused: (reason) => toasts.show(REFUSALS[reason]),
       }),
     );

@@ -65,6 +65,8 @@ export interface OpenSessionOptions {
   /** Whether this page has shown no session before. */
   readonly isNewPage: boolean;
   readonly onReturn: (text: string) => void;
+  /** What was said about being connected holds no longer. */
+  readonly onCut: () => void;
   readonly onRefused: (reason: RefusalReason) => void;
 }
 
@@ -85,6 +87,8 @@ export function createSession(options: OpenSessionOptions): OpenSession {
   const [holes, setHoles] = createSignal(0);
   let wish = options.wish;
   let seen = stored.seen(sessionId);
+  /** When the terminal last got something: a cut may be noticed seconds after it began. */
+  let heardAt = 0;
   let isNewPage = options.isNewPage;
 
   const isController = (): boolean => controller() === viewerId;
@@ -108,7 +112,10 @@ export function createSession(options: OpenSessionOptions): OpenSession {
     terminal: options.terminal,
     wish: () => wish,
     onFact: (fact) => take(fact),
-    onParsed: setParsedOffset,
+    onParsed: (offset) => {
+      heardAt = Date.now();
+      setParsedOffset(offset);
+    },
     onSize: (cols, rows) => setGrid({ cols, rows }),
     onInterrupted: () => interrupt(),
     onFailed: (error) => {
@@ -120,6 +127,7 @@ export function createSession(options: OpenSessionOptions): OpenSession {
   });
 
   function interrupt(): void {
+    if (isAttached()) options.onCut();
     setAttached(false);
     queue.cut();
   }
@@ -174,7 +182,7 @@ export function createSession(options: OpenSessionOptions): OpenSession {
     if (!seen) return;
     const received = stream.receivedOffset;
     const text = returnNotice({
-      awayMs: Date.now() - seen.at,
+      awayMs: Date.now() - Math.max(seen.at, heardAt),
       // Opened from the list the page has nothing of it yet: only the time away counts then.
       missedOutput: received !== undefined && hello.endOffset > received,
       isNewPage,

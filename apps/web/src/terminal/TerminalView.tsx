@@ -121,7 +121,7 @@ export function TerminalView(props: TerminalViewProps): JSX.Element {
   return (
     <div
       ref={stage}
-      class="terminal"
+      class="stage"
       data-testid="terminal"
       data-session={props.sessionId}
       data-state={props.state}

@@ -28,9 +28,11 @@ export function openUnderPolicy(terminal: Terminal, parent: HTMLElement): IDispo
   const sheets: CSSStyleSheet[] = [];
   // The style elements are all made during `open`, one call that returns before anything else runs.
   ownerDocument.createElement = (name: string, options?: ElementCreationOptions): HTMLElement => {
-    const element = Document.prototype.createElement.call(ownerDocument, name, options);
-    if (name === 'style') sheets.push(writeToSheet(element));
-    return element;
+    const make = (tag: string): HTMLElement => Document.prototype.createElement.call(ownerDocument, tag, options);
+    if (name !== 'style') return make(name);
+    const standIn = make('div');
+    sheets.push(writeToSheet(standIn));
+    return standIn;
   };
   try {
     terminal.open(parent);
@@ -52,9 +54,10 @@ export function openUnderPolicy(terminal: Terminal, parent: HTMLElement): IDispo
   };
 }
 
-/** Text given to this style element becomes the rules of a sheet; the element itself stays empty. */
+/** Text given to this element becomes the rules of a sheet. It stands where a style element would: even an empty one is refused. */
 function writeToSheet(element: HTMLElement): CSSStyleSheet {
   const sheet = new CSSStyleSheet();
+  element.hidden = true;
   Object.defineProperty(element, 'textContent', {
     set: (rules: string) => {
       sheet.replaceSync(rules);

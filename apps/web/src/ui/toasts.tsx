@@ -7,6 +7,7 @@ const SHOWN_MS = 4000;
 export interface Toasts {
   /** Replaces what is shown. */
   show(text: string): void;
+  hide(): void;
 }
 
 const ToastContext = createContext<Toasts>();
@@ -20,14 +21,19 @@ export function useToasts(): Toasts {
 export function ToastProvider(props: { readonly children: JSX.Element }): JSX.Element {
   const [text, setText] = createSignal<string>();
   let timer: ReturnType<typeof setTimeout> | undefined;
+  const hide = (): void => {
+    clearTimeout(timer);
+    setText(undefined);
+  };
   const toasts: Toasts = {
     show: (next) => {
-      clearTimeout(timer);
+      hide();
       setText(next);
-      timer = setTimeout(() => setText(undefined), SHOWN_MS);
+      timer = setTimeout(hide, SHOWN_MS);
     },
+    hide,
   };
-  onCleanup(() => clearTimeout(timer));
+  onCleanup(hide);
   return (
     <ToastContext.Provider value={toasts}>
       {props.children}

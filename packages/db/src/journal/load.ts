@@ -4,6 +4,7 @@ import type Database from 'better-sqlite3';
 import { sql } from 'kysely';
 import { StorageError } from '../errors.ts';
 import { makeQueryBuilder, prepare } from '../statement.ts';
+import { MARK_KIND } from './schema.ts';
 import type { JournalSchema } from './schema.ts';
 import { makeRecord, SessionBook } from './session-book.ts';
 import type { SessionRecord } from './session-book.ts';
@@ -109,8 +110,8 @@ function indexLogs(db: Database.Database, book: SessionBook): LogEnds {
     record.queuedEnd = row.off + row.len;
   }
 
-  const marks = prepare<None, { id: number; session: number; mark: number; off: number; at: number }>(db, [], () =>
-    q.selectFrom('mark').select(['id', 'session', 'mark', 'off', 'at']).orderBy('id'),
+  const marks = prepare<None, { id: number; session: number; mark: number; off: number; at: number; kind: number }>(db, [], () =>
+    q.selectFrom('mark').select(['id', 'session', 'mark', 'off', 'at', 'kind']).orderBy('id'),
   );
   let lastMarkRow = 0;
   for (const row of marks.iterate({})) {
@@ -118,8 +119,8 @@ function indexLogs(db: Database.Database, book: SessionBook): LogEnds {
     const record = records.get(row.session);
     if (record === undefined) continue;
     record.markIndex.add(row.off, row.id);
-    // The stored time of activity may be a minute old; marks are stored with the output they stamp.
-    record.lastActivityAt = Math.max(record.lastActivityAt, row.at);
+    // The stored time of activity may be a minute old; time marks are stored with the output they stamp.
+    if (row.kind === MARK_KIND.time) record.lastActivityAt = Math.max(record.lastActivityAt, row.at);
     record.nextMark = row.mark + 1;
   }
 

@@ -57,7 +57,7 @@ export async function openJournal(options: JournalOptions): Promise<SqliteJourna
   }
 }
 
-export class SqliteJournal {
+export class SqliteJournal implements AsyncDisposable {
   readonly #db: Database.Database;
   readonly #path: string;
   readonly #now: () => number;
@@ -274,6 +274,10 @@ export class SqliteJournal {
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   async #close(): Promise<void> {

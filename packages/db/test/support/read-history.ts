@@ -42,7 +42,7 @@ export async function readHistory(journal: SqliteJournal, id: string, reading: R
     const end = addPage(stream, page, position, Math.min(toOffset, page.endOffset));
     if (page.next === null) {
       if (end !== Math.max(position.offset, Math.min(toOffset, page.endOffset))) throw new Error(`the last page ends at ${end}`);
-      return { stream, pages };
+      return { stream: joinStream(stream), pages };
     }
     if (page.next.offset !== end) throw new Error(`next says ${page.next.offset}, the page ends at ${end}`);
     if (page.next.offset === position.offset && page.next.mark === position.mark) throw new Error('no progress');
@@ -115,11 +115,27 @@ function decode(piece: HistoryPiece, stored: Uint8Array): Uint8Array {
   }
 }
 
-export function pushOutput(stream: Stream, bytes: Uint8Array): void {
-  if (bytes.length === 0) return;
-  const last = stream.at(-1);
-  if (last !== undefined && 'output' in last) stream[stream.length - 1] = { output: Buffer.concat([last.output, bytes]) };
-  else stream.push({ output: bytes });
+function pushOutput(stream: Stream, bytes: Uint8Array): void {
+  if (bytes.length > 0) stream.push({ output: bytes });
+}
+
+/** Joins neighbouring output, so that streams compare whatever pieces they came in. */
+export function joinStream(stream: Stream): Stream {
+  const joined: Stream = [];
+  let pieces: Uint8Array[] = [];
+  const flush = (): void => {
+    if (pieces.length > 0) joined.push({ output: new Uint8Array(Buffer.concat(pieces)) });
+    pieces = [];
+  };
+  for (const entry of stream) {
+    if ('output' in entry) pieces.push(entry.output);
+    else {
+      flush();
+      joined.push(entry);
+    }
+  }
+  flush();
+  return joined;
 }
 
 export function outputOf(stream: Stream): Buffer {

@@ -1,7 +1,6 @@
 // Sessions and outputs for tests that do not care which.
 import { randomUUID } from 'node:crypto';
 import type { CommittedEntry, NewSession, RunEnd, SqliteJournal } from '../../src/journal.ts';
-import { pushOutput } from './read-history.ts';
 import type { Stream } from './read-history.ts';
 
 export const CREATED_AT = 1_700_000_000_000;
@@ -26,15 +25,14 @@ export function text(value: string): Uint8Array {
   return Buffer.from(value);
 }
 
-/** Collects what the listener is told, by session. */
+/** Collects what the listener is told, by session; join it to compare. */
 export function collectCommitted(journal: SqliteJournal): Map<string, Stream> {
   const streams = new Map<string, Stream>();
   journal.onCommitted((entries: readonly CommittedEntry[]) => {
     for (const entry of entries) {
       const stream = streams.get(entry.sessionId) ?? [];
       streams.set(entry.sessionId, stream);
-      if (entry.kind === 'mark') stream.push({ mark: entry.entry });
-      else pushOutput(stream, entry.bytes);
+      stream.push(entry.kind === 'mark' ? { mark: entry.entry } : { output: entry.bytes });
     }
   });
   return streams;

@@ -215,7 +215,8 @@ class Connection {
     } else if (message.to !== pending.type) {
       pending.reject(new HostConnectionError('HOST_CLOSED', `the host answered ${message.to} to ${pending.type}`));
     } else {
-      pending.resolve({ reply: message, body });
+      const { type: _type, id: _id, to: _to, ...reply } = message;
+      pending.resolve({ reply, body });
     }
   }
 }

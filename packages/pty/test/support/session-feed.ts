@@ -1,9 +1,15 @@
 // Owns what a well-behaved follower does: everything of one session from its start, in order, whatever was pushed or dropped.
 // Throws in the test when a push does not continue where the last one ended.
-import type { HostClient } from '../../src/client/host-client.ts';
+import type { HostClient, HostReply, RequestFields } from '../../src/client/host-client.ts';
 import type { HostEvent, MarkEntry, SessionId } from '../../src/protocol/messages.ts';
 
 const PAGE_BYTES = 1024 * 1024;
+
+interface Position {
+  readonly offset: number;
+  readonly mark: number;
+  readonly cursor: string | null;
+}
 
 export class SessionFeed {
   readonly marks: MarkEntry[] = [];
@@ -15,6 +21,8 @@ export class SessionFeed {
   #offset = 0;
   #mark = 0;
   #reading = true;
+  #again = false;
+  #held: { readonly event: HostEvent; readonly body: Uint8Array }[] = [];
   #waiting: { readonly found: () => boolean; readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = [];
   #failure: unknown;
 
@@ -73,13 +81,17 @@ export class SessionFeed {
   #pushed(event: HostEvent, body: Uint8Array): void {
     if (event.type === 'lagged' && event.sessionId === this.#id) {
       this.lagged += 1;
-      this.#catchUp();
+      this.#again = true;
+      if (!this.#reading) this.#catchUp();
       return;
     }
-    if (this.#reading) return;
-    if (event.type === 'output' && event.sessionId === this.#id) this.#output(event.offset, body);
-    else if (event.type === 'mark' && event.sessionId === this.#id) this.#marked(event.entry);
-    else return;
+    if (event.type === 'session' || event.type === 'removed' || event.sessionId !== this.#id) return;
+    if (this.#reading) {
+      this.#held.push({ event, body });
+      return;
+    }
+    if (event.type === 'output') this.#output(event.offset, body);
+    if (event.type === 'mark') this.#marked(event.entry);
     this.#check();
   }
 
@@ -102,36 +114,27 @@ export class SessionFeed {
   }
 
   async #readOn(): Promise<void> {
-    // Read up to the present first, so that the distance that remains after `follow` is short.
-    for (let round = 0; ; round += 1) {
-      const { reply } = round === 0 ? await this.#client.request('list', {}) : { reply: undefined };
-      const behind = reply?.sessions.find((session) => session.id === this.#id);
-      if (!behind) break;
-      await this.#history(behind.endOffset);
-    }
-    const held: { event: HostEvent; body: Uint8Array }[] = [];
-    const stop = this.#client.onEvent((event, body) => held.push({ event, body }));
-    const { reply } = await this.#client.request('follow', { sessionId: this.#id });
-    await this.#history(reply.offset);
-    stop();
+    do {
+      this.#again = false;
+      this.#held = [];
+      // Up to the present first, so that what lies before the start of the pushes is short.
+      const { reply: now } = await this.#client.request('list', {});
+      await this.#history(now.sessions.find((session) => session.id === this.#id)?.endOffset ?? 0);
+      const { reply } = await this.#client.request('follow', { sessionId: this.#id });
+      this.#held = [];
+      await this.#history(reply.offset);
+    } while (this.#again);
     this.#reading = false;
-    for (const { event, body } of held) this.#guard(() => this.#pushed(event, body));
+    for (const { event, body } of this.#held.splice(0)) this.#pushed(event, body);
     this.#check();
   }
 
   async #history(toOffset: number): Promise<void> {
-    let next: { readonly offset: number; readonly mark: number; readonly cursor: string | null } | null = {
-      offset: this.#offset,
-      mark: this.#mark,
-      cursor: null,
-    };
+    let next: Position | null = { offset: this.#offset, mark: this.#mark, cursor: null };
     while (next) {
-      const { offset, mark, cursor } = next;
-      const fields = { sessionId: this.#id, fromOffset: offset, afterMark: mark, toOffset, maxBytes: PAGE_BYTES, cursor };
-      const { reply, body }: { reply: import('../../src/protocol/messages.ts').ReplyBodies['history']; body: Uint8Array } = await this.#client.request(
-        'history',
-        fields,
-      );
+      const { offset, mark, cursor }: Position = next;
+      const fields: RequestFields<'history'> = { sessionId: this.#id, fromOffset: offset, afterMark: mark, toOffset, maxBytes: PAGE_BYTES, cursor };
+      const { reply, body }: HostReply<'history'> = await this.#client.request('history', fields);
       let at = 0;
       const marks = [...reply.marks];
       for (const piece of reply.pieces) {

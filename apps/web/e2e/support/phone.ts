@@ -1,0 +1,118 @@
+// Owns what a person does with the phone in these tests: letting the page in, opening a session, typing, reading the screen.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from '@playwright/test';
+import type { Locator, Page } from '@playwright/test';
+import { runCotg, startTestServer } from '../../../../testing/start-server.ts';
+import type { TestServer } from '../../../../testing/start-server.ts';
+import { startTcpProxy } from '../../../../testing/tcp-proxy.ts';
+import type { TcpProxy } from '../../../../testing/tcp-proxy.ts';
+
+/** The built server behind a proxy that stands for the network between phone and computer. */
+export interface Stage extends AsyncDisposable {
+  readonly server: TestServer;
+  readonly proxy: TcpProxy;
+  /** What the phone calls the server. */
+  readonly url: string;
+}
+
+export async function openStage(): Promise<Stage> {
+  const proxy = await startTcpProxy(0);
+  const server = await startTestServer({ from: 'dist', env: { COTG_ALLOWED_HOSTS: `127.0.0.1:${proxy.port}`, PS1: '$ ' } });
+  proxy.setTarget(server.port);
+  return {
+    server,
+    proxy,
+    url: `http://127.0.0.1:${proxy.port}`,
+    async [Symbol.asyncDispose]() {
+      await server.close();
+      await proxy.close();
+    },
+  };
+}
+
+export async function makeCode(stage: Stage): Promise<string> {
+  const { stdout } = await runCotg(['pair', '--json'], { dataDir: stage.server.dataDir, from: 'dist' });
+  return (JSON.parse(stdout) as { code: string }).code;
+}
+
+/** Opens the one-time link, as the camera would, and arrives at the list. */
+export async function letIn(page: Page, stage: Stage): Promise<void> {
+  await page.goto(`${stage.url}/pair#${await makeCode(stage)}`);
+  await expect(page.getByTestId('list')).toBeVisible();
+  // The code is gone from the address, so from the history too.
+  expect(new URL(page.url()).hash).toBe('');
+}
+
+export function terminalOf(page: Page): Locator {
+  return page.getByTestId('terminal');
+}
+
+export async function expectLive(page: Page, timeout = 15_000): Promise<void> {
+  await expect(terminalOf(page)).toHaveAttribute('data-state', 'live', { timeout });
+}
+
+/** From the list: New session, Start. Returns the session's id once its screen is there. */
+export async function startSession(page: Page, command = 'bash --norc'): Promise<string> {
+  await page.getByTestId('new-session').tap();
+  await page.getByTestId('command').fill(command);
+  await page.getByTestId('start').tap();
+  await expectLive(page);
+  return sessionIdOf(page);
+}
+
+export async function sessionIdOf(page: Page): Promise<string> {
+  return (await terminalOf(page).getAttribute('data-session')) ?? '';
+}
+
+/** Raises the keyboard, so that what is typed goes to the terminal. */
+export async function focusTerminal(page: Page): Promise<void> {
+  const isFocused = await page.evaluate(() => document.activeElement?.classList.contains('xterm-helper-textarea') ?? false);
+  if (!isFocused) await page.getByTestId('keyboard').tap();
+}
+
+export async function type(page: Page, text: string): Promise<void> {
+  await focusTerminal(page);
+  await page.keyboard.type(text);
+}
+
+export async function enter(page: Page, text: string): Promise<void> {
+  await type(page, text);
+  await page.keyboard.press('Enter');
+}
+
+/** All lines that the page's terminal keeps, scrollback first. */
+export async function linesOf(page: Page): Promise<string[]> {
+  return terminalOf(page).evaluate((element) => (element as HTMLElement & { cotgLines: () => string[] }).cotgLines());
+}
+
+export async function expectText(page: Page, text: string | RegExp, timeout = 15_000): Promise<void> {
+  await expect
+    .poll(async () => (await linesOf(page)).join('\n'), { timeout })
+    .toMatch(typeof text === 'string' ? new RegExp(text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')) : text);
+}
+
+/** What is painted: the rows of the renderer, and the offset up to which they show the stream. */
+export async function paintedRows(page: Page): Promise<{ rows: string[]; offset: number }> {
+  return page.evaluate(async () => {
+    const terminal = document.querySelector<HTMLElement>('[data-testid=terminal]');
+    const frame = (): Promise<void> => new Promise((resolve) => requestAnimationFrame(() => resolve()));
+    for (;;) {
+      const before = terminal?.dataset['offset'];
+      // Two frames without news: what is parsed has been painted.
+      await frame();
+      await frame();
+      if (before === terminal?.dataset['offset']) {
+        const rows = [...document.querySelectorAll('.xterm-rows > div')].map((row) => (row.textContent ?? '').replaceAll('\u00a0', ' ').trimEnd());
+        return { rows, offset: Number(before) };
+      }
+    }
+  });
+}
+
+/** Pictures for a person to look at; COTG_PICTURES also keeps those that the documents show. */
+export async function picture(page: Page, name: string): Promise<void> {
+  const folder = process.env['COTG_PICTURES'] ?? join('test-results', 'pictures');
+  mkdirSync(folder, { recursive: true });
+  await page.screenshot({ path: join(folder, `${name}.png`) });
+}

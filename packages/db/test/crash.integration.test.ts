@@ -1,0 +1,78 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { openJournal } from '../src/journal.ts';
+import { temporaryDirectory } from '../src/testing.ts';
+import { pattern } from './support/pattern.ts';
+import { makeRandom } from './support/random.ts';
+import { marksOf, outputOf, readHistory } from './support/read-history.ts';
+
+const KILLS = 20;
+const WRITER = fileURLToPath(new URL('support/crash-writer.ts', import.meta.url));
+
+/** The furthest position of each session that the writer was told is committed. */
+type Told = Map<number, { offset: number; mark: number }>;
+
+/** Runs a writer and kills it `afterMs` after its first commit. */
+async function writeUntilKilled(path: string, seed: number, afterMs: number): Promise<Told> {
+  const child = spawn(process.execPath, [WRITER, path, String(seed)], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  let errors = '';
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => (errors += chunk));
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
+  const closed = once(child, 'close');
+  await Promise.race([once(child.stdout, 'data'), closed]);
+  await delay(afterMs);
+  child.kill('SIGKILL');
+  await closed;
+  if (child.signalCode !== 'SIGKILL') throw new Error(`the writer ended by itself: ${errors}`);
+
+  const told: Told = new Map();
+  // The last line may have been cut by the kill.
+  for (const line of output.split('\n').slice(0, -1)) {
+    const [index = -1, offset = 0, mark = 0] = line.split(' ').map(Number);
+    const before = told.get(index) ?? { offset: 0, mark: 0 };
+    told.set(index, { offset: Math.max(before.offset, offset), mark: Math.max(before.mark, mark) });
+  }
+  return told;
+}
+
+describe('a writer killed at a random moment', () => {
+  it(`has lost nothing it was told is committed, ${KILLS} times on one journal`, async () => {
+    using directory = temporaryDirectory();
+    const path = directory.file('journal.db');
+    const random = makeRandom(Number(process.env['COTG_TEST_SEED'] ?? Date.now() % 1_000_000_000));
+    let toldBytes = 0;
+    /** Where the part that earlier rounds have checked ends; the last round checks everything again. */
+    const checked = [0, 0, 0];
+    for (let kill = 0; kill < KILLS; kill++) {
+      const round = `seed ${random.seed}, kill ${kill}`;
+      const told = await writeUntilKilled(path, random.seed + kill, random.int(0, 250));
+      await using journal = await openJournal({ path, synchronous: 'normal' });
+      const sessions = journal.sessions();
+      expect(sessions.length, round).toBe(3);
+      for (const [index, session] of sessions.entries()) {
+        const { offset, mark } = told.get(index) ?? { offset: 0, mark: 0 };
+        expect(session.endOffset, round).toBeGreaterThanOrEqual(offset);
+        expect(session.lastMark, round).toBeGreaterThanOrEqual(mark);
+        toldBytes = Math.max(toldBytes, offset);
+        const fromOffset = kill === KILLS - 1 ? 0 : (checked[index] ?? 0);
+        const { stream } = await readHistory(journal, session.id, { fromOffset, maxBytes: 1_000_000 });
+        const output = outputOf(stream);
+        expect(fromOffset + output.length, round).toBe(session.endOffset);
+        expect(output.equals(pattern(index, fromOffset, session.endOffset)), round).toBe(true);
+        checked[index] = session.endOffset;
+        const marks = marksOf(stream);
+        expect(
+          marks.map((entry) => entry.mark),
+          round,
+        ).toEqual(marks.map((_, at) => session.lastMark - marks.length + 1 + at));
+        if (fromOffset === 0) expect(marks[0]?.mark, round).toBe(1);
+      }
+    }
+    // The writers were killed while they wrote, not before.
+    expect(toldBytes).toBeGreaterThan(500_000);
+  }, 120_000);
+});
