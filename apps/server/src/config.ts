@@ -62,7 +62,7 @@ interface Setting {
 export const SETTINGS = {
   COTG_HOST: { flag: 'host', schema: bindAddress, fallback: '127.0.0.1', text: 'address to listen on; only loopback addresses are accepted' },
   COTG_PORT: { flag: 'port', schema: integer(0, 65_535), fallback: '7433', text: 'port to listen on; 0 = any free one' },
-  COTG_DATA_DIR: { flag: 'data-dir', schema: folder, fallback: undefined, text: 'folder of everything that is kept' },
+  COTG_DATA_DIR: { flag: 'data-dir', schema: folder, fallback: undefined, text: 'folder of everything that is kept; default: $XDG_DATA_HOME/claude-on-the-go' },
   COTG_COMMAND: { flag: 'command', schema: command, fallback: undefined, text: 'what a new session runs; default: claude when it is on the PATH, else $SHELL' },
   COTG_SYNC: { flag: 'sync', schema: oneOf('normal', 'full'), fallback: 'normal', text: 'normal: a power cut costs about the last 200 ms; full: every commit is synced' },
   MAX_SESSION_HISTORY_MB: { flag: 'max-session-history', schema: integer(1, 1_048_576), fallback: '50', text: 'history kept per session, MiB uncompressed' },
