@@ -18,7 +18,8 @@ try {
   if (purpose !== 'program' && purpose !== 'tools') throw new BootstrapError('usage: node scripts/bootstrap.mjs program|tools');
   process.stdout.write(await prepare(purpose));
 } catch (error) {
-  // An expected failure is one line; anything else is a defect here and keeps its stack.
-  console.error(error instanceof BootstrapError ? `claude-on-the-go: ${error.message}` : error);
+  // An expected failure is one line, a folder that cannot be written or a full disk too; anything else is a defect here and keeps its stack.
+  const expected = error instanceof BootstrapError || (error instanceof Error && 'syscall' in error);
+  console.error(expected ? `claude-on-the-go: ${error.message}` : error);
   process.exitCode = error instanceof BootstrapError ? error.exitCode : 1;
 }

@@ -1,10 +1,12 @@
 // `pnpm dev [ARGS of serve]`: the server from its sources, started again at every change, and the page built again at every change.
 // Sessions live in the host, which goes on through all of that. Invariant: when one of the two ends, so does the other.
 import { spawn } from 'node:child_process';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { BUILD_STAMP, ROOT } from './bootstrap/clone.mjs';
 
-const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+// The page is about to be overwritten by one for development: the next start has to build again.
+rmSync(BUILD_STAMP, { force: true });
 
 const server = spawn(
   process.execPath,

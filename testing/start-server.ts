@@ -69,7 +69,10 @@ export function makeDataDir(): string {
 }
 
 /** Runs the `cotg` command to its end. */
-export async function runCotg(args: readonly string[], options: { dataDir: string; env?: Readonly<Record<string, string>>; from?: 'dist' | 'source'; cwd?: string }): Promise<CommandResult> {
+export async function runCotg(
+  args: readonly string[],
+  options: { dataDir: string; env?: Readonly<Record<string, string>>; from?: 'dist' | 'source'; cwd?: string },
+): Promise<CommandResult> {
   const child = spawn(process.execPath, [...commandLine(options.from ?? 'source'), ...args], {
     env: environment(options.dataDir, options.env ?? {}),
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -176,12 +179,17 @@ export async function startTestServer(options: StartOptions = {}): Promise<TestS
 }
 
 /** Polls for a fact. Fails with the last value after the time-out. */
-export async function eventually<T>(look: () => T | Promise<T>, isTrue: (value: T) => boolean, options: { timeoutMs?: number; what: string }): Promise<T> {
+export async function eventually<T>(
+  look: () => T | Promise<T>,
+  isTrue: (value: T) => boolean,
+  options: { timeoutMs?: number; what: string },
+): Promise<T> {
   const deadline = performance.now() + (options.timeoutMs ?? END_TIMEOUT_MS);
   for (;;) {
     const value = await look();
     if (isTrue(value)) return value;
-    if (performance.now() > deadline) throw new Error(`never became true: ${options.what}; last seen: ${JSON.stringify(value)?.slice(0, 2000)}`);
+    if (performance.now() > deadline)
+      throw new Error(`never became true: ${options.what}; last seen: ${JSON.stringify(value)?.slice(0, 2000)}`);
     await new Promise((resolve) => {
       setTimeout(resolve, 25);
     });

@@ -108,12 +108,18 @@ export function attachViewer(options: ViewerOptions): TestViewer {
       if (event.offset !== offset) breaks += 1;
       offset = event.offset + event.bytes.length;
       chunks.push(Buffer.from(event.bytes).toString('latin1'));
-      if (viewer.acknowledging) client.api.session.ack.mutate({ sessionId: options.sessionId, viewerId: id, offset }).catch(() => undefined);
+      if (viewer.acknowledging)
+        client.api.session.ack.mutate({ sessionId: options.sessionId, viewerId: id, offset }).catch(() => undefined);
     }
   };
 
   const subscription = client.api.session.attach.subscribe(
-    { sessionId: options.sessionId, viewerId: id, ...(options.cols === undefined ? {} : { cols: options.cols }), ...(options.rows === undefined ? {} : { rows: options.rows }) },
+    {
+      sessionId: options.sessionId,
+      viewerId: id,
+      ...(options.cols === undefined ? {} : { cols: options.cols }),
+      ...(options.rows === undefined ? {} : { rows: options.rows }),
+    },
     {
       onData: (tracked) => take(tracked.data),
       onError: (error) => errors.push(error),

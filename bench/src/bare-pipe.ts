@@ -20,7 +20,7 @@ wss.on('connection', (socket, request) => {
     return;
   }
   const pty = start();
-  pty.onData((data) => socket.send(data as unknown as Buffer));
+  pty.onData((data) => socket.send(data));
   pty.onExit(() => socket.close());
   socket.on('message', (data) => pty.write((data as Buffer).toString()));
   socket.on('close', () => pty.kill());

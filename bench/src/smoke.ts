@@ -43,7 +43,9 @@ interface Bare {
 }
 
 async function startBare(): Promise<Bare> {
-  const child = spawn(process.execPath, [fileURLToPath(new URL('./bare-pipe.ts', import.meta.url))], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [fileURLToPath(new URL('./bare-pipe.ts', import.meta.url))], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const port = await new Promise<number>((resolve) => {
     child.stdout.on('data', (chunk: Buffer) => resolve(Number(/port (\d+)/.exec(chunk.toString())?.[1])));
   });
@@ -140,7 +142,9 @@ async function bareConnect(bare: Bare): Promise<number> {
 }
 
 function print(name: string, unit: string, ours: number, bare: number): void {
-  process.stdout.write(`${name.padEnd(44)} ours ${round(ours).padStart(9)} ${unit.padEnd(5)} bare ${round(bare).padStart(9)} ${unit.padEnd(5)} ratio ${round(ours / bare)}\n`);
+  process.stdout.write(
+    `${name.padEnd(44)} ours ${round(ours).padStart(9)} ${unit.padEnd(5)} bare ${round(bare).padStart(9)} ${unit.padEnd(5)} ratio ${round(ours / bare)}\n`,
+  );
 }
 
 const bare = await startBare();

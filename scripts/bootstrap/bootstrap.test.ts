@@ -37,12 +37,12 @@ if (what === 'serve') setInterval(() => {}, 1000);
 const PNPM = `#!/bin/sh
 if [ "$1" = --version ]; then echo 12.21.0; exit; fi
 echo "$$ $*" >> "$LOG"
-if [ -n "\${SLOW:-}" ]; then sleep 600 & wait; exit; fi
+if [ -n "\${SLOW:-}" ]; then exec sleep 600; fi
 mkdir -p node_modules/turbo/bin
 cat > node_modules/turbo/bin/turbo <<'END'
 const fs = require('node:fs');
 fs.appendFileSync(process.env.LOG, process.pid + ' build\\n');
-for (const file of ['apps/server/dist/main.js', 'apps/server/dist/cli.js', 'apps/web/dist/index.html']) {
+for (const file of ['apps/server/dist/main.js', 'apps/server/dist/host-main.js', 'apps/web/dist/index.html']) {
   fs.mkdirSync(require('node:path').dirname(file), { recursive: true });
   fs.copyFileSync('program.mjs', file);
 }

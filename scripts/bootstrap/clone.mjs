@@ -12,7 +12,7 @@ export const INSTALL_STAMP = join(ROOT, 'node_modules', '.bootstrap-install');
 export const BUILD_STAMP = join(ROOT, 'node_modules', '.bootstrap-build');
 
 /** What a build must have made before anything is started. */
-export const BUILT_FILES = ['apps/server/dist/main.js', 'apps/server/dist/cli.js', 'apps/web/dist/index.html'];
+export const BUILT_FILES = ['apps/server/dist/main.js', 'apps/server/dist/host-main.js', 'apps/web/dist/index.html'];
 
 /** The oldest Node the product runs on: below it the terminal library loses the end of a program's output. */
 export const NODE_MAJOR = 24;

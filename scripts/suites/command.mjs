@@ -38,7 +38,7 @@ export async function runCommand(program, args, { cwd, env = process.env, timeou
   };
   const timer = setTimeout(() => {
     timedOut = true;
-    console.error(`\n${program} took longer than ${Math.round(timeoutMs / 1000)} s and is ended`);
+    console.error(`\n${program} took longer than ${timeoutMs / 1000} s and is ended`);
     end();
   }, timeoutMs);
   signal.addEventListener('abort', end);

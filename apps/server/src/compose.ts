@@ -141,7 +141,10 @@ export async function startServer(config: Config, options: { log: Logger; webRoo
 function alreadyServed(dataDir: DataDir): StartError {
   const info = readServerInfo(dataDir.serverInfo);
   const where = info ? `at ${info.url} (pid ${info.pid})` : '(it is just starting or stopping)';
-  return new StartError('ALREADY_SERVED', `Already serving ${where}.`, { exitCode: EXIT.alreadyServed, hint: '`cotg pair` lets another device in; `cotg stop` stops it.' });
+  return new StartError('ALREADY_SERVED', `Already serving ${where}.`, {
+    exitCode: EXIT.alreadyServed,
+    hint: '`cotg pair` lets another device in; `cotg stop` stops it.',
+  });
 }
 
 /** The host itself needs little; what its children get comes with each session. */

@@ -81,7 +81,13 @@ test('children get the user’s environment without our settings, tools and secr
       LINES: '50',
     },
   });
-  expect(childEnv).toEqual({ PATH: '/home/me/bin:/usr/bin', HOME: '/home/me', EDITOR: 'vim', TERM: 'xterm-256color', COLORTERM: 'truecolor' });
+  expect(childEnv).toEqual({
+    PATH: '/home/me/bin:/usr/bin',
+    HOME: '/home/me',
+    EDITOR: 'vim',
+    TERM: 'xterm-256color',
+    COLORTERM: 'truecolor',
+  });
 });
 
 describe('values', () => {

@@ -39,14 +39,16 @@ const command = z.string().transform((text, ctx) => {
 
 const publicUrl = z.string().transform((text, ctx) => {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  const ok = url && (url.protocol === 'https:' || url.protocol === 'http:') && url.pathname === '/' && !url.search && !url.hash && !url.username;
+  const ok =
+    url && (url.protocol === 'https:' || url.protocol === 'http:') && url.pathname === '/' && !url.search && !url.hash && !url.username;
   if (!ok) ctx.addIssue('takes an address such as https://terminals.example.org, without a path');
   return url?.origin ?? z.NEVER;
 });
 
 const hostList = z.string().transform((text, ctx) => {
   const hosts = text.split(',').map((host) => host.trim().toLowerCase());
-  if (!hosts.every((host) => /^(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:\d{1,5})?$/.test(host))) ctx.addIssue('takes host names with an optional port, separated by commas');
+  if (!hosts.every((host) => /^(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:\d{1,5})?$/.test(host)))
+    ctx.addIssue('takes host names with an optional port, separated by commas');
   return hosts;
 });
 
@@ -60,17 +62,62 @@ interface Setting {
 
 /** In the order of the documentation. Settings that nothing reads yet are not here: an accepted switch must do something. */
 export const SETTINGS = {
-  COTG_HOST: { flag: 'host', schema: bindAddress, fallback: '127.0.0.1', text: 'address to listen on; only loopback addresses are accepted' },
+  COTG_HOST: {
+    flag: 'host',
+    schema: bindAddress,
+    fallback: '127.0.0.1',
+    text: 'address to listen on; only loopback addresses are accepted',
+  },
   COTG_PORT: { flag: 'port', schema: integer(0, 65_535), fallback: '7433', text: 'port to listen on; 0 = any free one' },
-  COTG_DATA_DIR: { flag: 'data-dir', schema: folder, fallback: undefined, text: 'folder of everything that is kept; default: $XDG_DATA_HOME/claude-on-the-go' },
-  COTG_COMMAND: { flag: 'command', schema: command, fallback: undefined, text: 'what a new session runs; default: claude when it is on the PATH, else $SHELL' },
-  COTG_SYNC: { flag: 'sync', schema: oneOf('normal', 'full'), fallback: 'normal', text: 'normal: a power cut costs about the last 200 ms; full: every commit is synced' },
-  MAX_SESSION_HISTORY_MB: { flag: 'max-session-history', schema: integer(1, 1_048_576), fallback: '50', text: 'history kept per session, MiB uncompressed' },
+  COTG_DATA_DIR: {
+    flag: 'data-dir',
+    schema: folder,
+    fallback: undefined,
+    text: 'folder of everything that is kept; default: $XDG_DATA_HOME/claude-on-the-go',
+  },
+  COTG_COMMAND: {
+    flag: 'command',
+    schema: command,
+    fallback: undefined,
+    text: 'what a new session runs; default: claude when it is on the PATH, else $SHELL',
+  },
+  COTG_SYNC: {
+    flag: 'sync',
+    schema: oneOf('normal', 'full'),
+    fallback: 'normal',
+    text: 'normal: a power cut costs about the last 200 ms; full: every commit is synced',
+  },
+  MAX_SESSION_HISTORY_MB: {
+    flag: 'max-session-history',
+    schema: integer(1, 1_048_576),
+    fallback: '50',
+    text: 'history kept per session, MiB uncompressed',
+  },
   COTG_MAX_SESSIONS: { flag: 'max-sessions', schema: integer(1, 10_000), fallback: '200', text: 'living sessions at most' },
-  COTG_PUBLIC_URL: { flag: 'public-url', schema: publicUrl, fallback: undefined, text: 'address under which your phone reaches this server, such as https://box.tailnet.ts.net' },
-  COTG_ALLOWED_HOSTS: { flag: 'allowed-hosts', schema: hostList, fallback: undefined, text: 'further Host names to answer to, separated by commas' },
-  COTG_LOG_LEVEL: { flag: 'log-level', schema: oneOf('trace', 'debug', 'info', 'warn', 'error', 'silent'), fallback: 'info', text: 'how much to log' },
-  COTG_LOG_FORMAT: { flag: 'log-format', schema: oneOf('pretty', 'json'), fallback: undefined, text: 'default: pretty on a terminal, else json' },
+  COTG_PUBLIC_URL: {
+    flag: 'public-url',
+    schema: publicUrl,
+    fallback: undefined,
+    text: 'address under which your phone reaches this server, such as https://box.tailnet.ts.net',
+  },
+  COTG_ALLOWED_HOSTS: {
+    flag: 'allowed-hosts',
+    schema: hostList,
+    fallback: undefined,
+    text: 'further Host names to answer to, separated by commas',
+  },
+  COTG_LOG_LEVEL: {
+    flag: 'log-level',
+    schema: oneOf('trace', 'debug', 'info', 'warn', 'error', 'silent'),
+    fallback: 'info',
+    text: 'how much to log',
+  },
+  COTG_LOG_FORMAT: {
+    flag: 'log-format',
+    schema: oneOf('pretty', 'json'),
+    fallback: undefined,
+    text: 'default: pretty on a terminal, else json',
+  },
 } as const satisfies Record<string, Setting>;
 
 export type SettingName = keyof typeof SETTINGS;
@@ -101,7 +148,10 @@ function defaultDataDir(env: Environment): string {
 }
 
 /** The text of a setting and where it comes from; undefined when it is not set. An empty variable counts as not set. */
-function valueOf(name: SettingName, sources: { flags: Flags; env: Environment; file: Readonly<Record<string, unknown>> }): { text: string; from: string } | undefined {
+function valueOf(
+  name: SettingName,
+  sources: { flags: Flags; env: Environment; file: Readonly<Record<string, unknown>> },
+): { text: string; from: string } | undefined {
   const flag = sources.flags[name];
   if (flag !== undefined) return { text: flag, from: `--${SETTINGS[name].flag}` };
   const variable = sources.env[name];
@@ -135,7 +185,8 @@ function readConfigFile(dataDir: string): Record<string, unknown> {
 }
 
 /** Variables that belong to us, to the package managers that started us, or to the terminal we were started in. */
-const NOT_FOR_CHILDREN = /^(COTG_|MAX_SESSION_HISTORY_MB$|npm_|pnpm_|PNPM_|TURBO_|NODE_OPTIONS$|NODE_ENV$|INIT_CWD$|TMUX|STY$|TERM_PROGRAM|VTE_VERSION$|WINDOWID$|COLUMNS$|LINES$)/;
+const NOT_FOR_CHILDREN =
+  /^(COTG_|MAX_SESSION_HISTORY_MB$|npm_|pnpm_|PNPM_|TURBO_|NODE_OPTIONS$|NODE_ENV$|INIT_CWD$|TMUX|STY$|TERM_PROGRAM|VTE_VERSION$|WINDOWID$|COLUMNS$|LINES$)/;
 
 function childEnvironment(env: Environment): Record<string, string> {
   const result: Record<string, string> = {};
@@ -145,7 +196,9 @@ function childEnvironment(env: Environment): Record<string, string> {
   return { ...result, TERM: 'xterm-256color', COLORTERM: 'truecolor' };
 }
 
-export function loadConfig(options: { flags?: Flags; env?: Environment; isTerminal?: boolean; findOnPath?: (name: string, path: string) => boolean } = {}): Config {
+export function loadConfig(
+  options: { flags?: Flags; env?: Environment; isTerminal?: boolean; findOnPath?: (name: string, path: string) => boolean } = {},
+): Config {
   const env = options.env ?? process.env;
   const flags = options.flags ?? {};
   const dirText = valueOf('COTG_DATA_DIR', { flags, env, file: {} })?.text;
@@ -161,21 +214,26 @@ export function loadConfig(options: { flags?: Flags; env?: Environment; isTermin
     const text = found?.text ?? setting.fallback;
     if (text === undefined) return undefined;
     const parsed = setting.schema.safeParse(text);
-    if (!parsed.success) throw badSetting(`${found?.from ?? name}=${JSON.stringify(text)}`, parsed.error.issues[0]?.message ?? 'is not valid');
+    if (!parsed.success)
+      throw badSetting(`${found?.from ?? name}=${JSON.stringify(text)}`, parsed.error.issues[0]?.message ?? 'is not valid');
     return parsed.data as z.output<(typeof SETTINGS)[N]['schema']>;
   };
   const required = <N extends SettingName>(name: N): z.output<(typeof SETTINGS)[N]['schema']> => {
     const value = read(name);
     if (value === undefined) throw badSetting(name, 'is missing');
-    return value as z.output<(typeof SETTINGS)[N]['schema']>;
+    return value;
   };
 
   const host = required('COTG_HOST');
   if (!isLoopback(host)) {
-    throw new StartError('NOT_LOOPBACK', `COTG_HOST=${host} is not a loopback address: without TLS anybody on the network could read your terminals.`, {
-      exitCode: EXIT.usage,
-      hint: 'Keep 127.0.0.1 and put a tunnel or a TLS proxy in front (see README, “From your phone”).',
-    });
+    throw new StartError(
+      'NOT_LOOPBACK',
+      `COTG_HOST=${host} is not a loopback address: without TLS anybody on the network could read your terminals.`,
+      {
+        exitCode: EXIT.usage,
+        hint: 'Keep 127.0.0.1 and put a tunnel or a TLS proxy in front (see README, “From your phone”).',
+      },
+    );
   }
   const childEnv = childEnvironment(env);
   const findOnPath = options.findOnPath ?? (() => false);

@@ -2,7 +2,19 @@
 //
 // Everything here is a way in: the folder is 0700, made so at once, and refused when others could write to it.
 import { randomBytes } from 'node:crypto';
-import { closeSync, fchmodSync, lstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync, fsyncSync } from 'node:fs';
+import {
+  closeSync,
+  fchmodSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+  fsyncSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { EXIT, StartError, errnoOf, messageOf } from './errors.ts';
 

@@ -15,7 +15,9 @@ type Level = 'info' | 'warn' | 'error';
 
 /** One line of JSON on stderr, which is the host's log file. */
 function write(level: Level, fields: object, message: string): void {
-  process.stderr.write(`${JSON.stringify({ level, time: new Date().toISOString(), name: 'host', pid: process.pid, msg: message, ...fields })}\n`);
+  process.stderr.write(
+    `${JSON.stringify({ level, time: new Date().toISOString(), name: 'host', pid: process.pid, msg: message, ...fields })}\n`,
+  );
 }
 
 const log = {
@@ -51,7 +53,14 @@ async function main(dataDirPath: string | undefined, sync: string | undefined): 
     onNotice: (notice) => log.warn({ notice }, 'storage'),
   });
   const ended = Promise.withResolvers<void>();
-  const host = await startHost({ journal, socketPath: dataDir.hostSocket, secret: dataDir.hostSecret, version: VERSION, log, onShutdown: ended.resolve });
+  const host = await startHost({
+    journal,
+    socketPath: dataDir.hostSocket,
+    secret: dataDir.hostSecret,
+    version: VERSION,
+    log,
+    onShutdown: ended.resolve,
+  });
   process.on('SIGTERM', () => {
     log.info({}, 'asked to stop');
     host.close().then(ended.resolve, ended.reject);

@@ -15,7 +15,8 @@ export interface HostProgram {
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 /** Sources, other platforms' binaries and documents: nothing that is loaded. */
-const LEFT_OUT = /(?:^|\/)(?:deps|src|test|tests|third_party|scripts|docs?|typings|\.git|node_modules)(?:\/|$)|\.(?:map|md|ts|mts|cts|tsbuildinfo|c|cc|cpp|h|hpp|gyp|gypi|pdb)$/;
+const LEFT_OUT =
+  /(?:^|\/)(?:deps|src|test|tests|third_party|scripts|docs?|typings|\.git|node_modules)(?:\/|$)|\.(?:map|md|ts|mts|cts|tsbuildinfo|c|cc|cpp|h|hpp|gyp|gypi|pdb)$/;
 
 interface Manifest {
   readonly name: string;
@@ -63,7 +64,10 @@ function copyPackage(from: string, to: string): void {
     recursive: true,
     dereference: true,
     filter: (source) => {
-      const path = source.slice(from.length + 1).split(sep).join('/');
+      const path = source
+        .slice(from.length + 1)
+        .split(sep)
+        .join('/');
       return !LEFT_OUT.test(path) && !isOtherPlatform(path);
     },
   });

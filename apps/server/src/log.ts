@@ -10,6 +10,7 @@ const STDERR = 2;
 export function makeLogger(options: { level: string; format: 'pretty' | 'json'; name: string }): Logger {
   const base = { level: options.level, name: options.name, base: { name: options.name, pid: process.pid } };
   // Synchronous: the last lines before a crash are the ones that matter.
-  if (options.format === 'pretty') return pino(base, pretty({ destination: STDERR, sync: true, ignore: 'pid,name', translateTime: 'HH:MM:ss' }));
+  if (options.format === 'pretty')
+    return pino(base, pretty({ destination: STDERR, sync: true, ignore: 'pid,name', translateTime: 'HH:MM:ss' }));
   return pino(base, pino.destination({ dest: STDERR, sync: true }));
 }

@@ -9,7 +9,7 @@ const MINIMUM_NODE_MAJOR = 24;
 const io: CliIo = {
   out: (line) => void process.stdout.write(`${line}\n`),
   err: (line) => void process.stderr.write(`${line}\n`),
-  isTerminal: process.stdout.isTTY === true && process.stdin.isTTY === true,
+  isTerminal: process.stdout.isTTY && process.stdin.isTTY,
   async ask(question) {
     const lines = createInterface({ input: process.stdin, output: process.stderr });
     const ended = new AbortController();

@@ -48,11 +48,20 @@ function raw(lines: readonly string[], options: { untilHead?: boolean } = {}): P
 
 const host = (): string => `Host: 127.0.0.1:${server.port}`;
 const bearer = (): string => `Authorization: Bearer ${server.token}`;
-const upgradeHeaders = ['Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Version: 13'];
+const upgradeHeaders = [
+  'Upgrade: websocket',
+  'Connection: Upgrade',
+  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+  'Sec-WebSocket-Version: 13',
+];
 
 describe('every way in is closed without credentials', () => {
   const rest = makeRest({} as RestServices);
-  const routes = [...new Set(rest.routes.filter((route) => route.method !== 'ALL').map((route) => `${route.method} ${route.path.replaceAll(/:(\w+)/g, '{$1}')}`))];
+  const routes = [
+    ...new Set(
+      rest.routes.filter((route) => route.method !== 'ALL').map((route) => `${route.method} ${route.path.replaceAll(/:(\w+)/g, '{$1}')}`),
+    ),
+  ];
 
   test('the routes that exist are exactly those with a declared right', () => {
     expect(routes.length).toBeGreaterThan(8);
@@ -67,7 +76,15 @@ describe('every way in is closed without credentials', () => {
     const [method = '', path = ''] = route.split(' ');
     const target = path.replace('{id}', '6f1de9f8-5b0f-4c6e-8f9f-1d2a7f0c4b11');
     for (const query of ['', `?token=${server.token}`]) {
-      const answer = await raw([`${method} ${target}${query} HTTP/1.1`, host(), 'Content-Type: application/json', 'Content-Length: 2', 'Connection: close', '', '{}']);
+      const answer = await raw([
+        `${method} ${target}${query} HTTP/1.1`,
+        host(),
+        'Content-Type: application/json',
+        'Content-Length: 2',
+        'Connection: close',
+        '',
+        '{}',
+      ]);
       expect([route, answer.status]).toEqual([route, 401]);
       expect(answer.body).not.toContain(server.dataDir);
     }
@@ -79,7 +96,16 @@ describe('every way in is closed without credentials', () => {
       [[bearer()], 404],
     ] as const) {
       for (const method of ['GET', 'POST']) {
-        const answer = await raw([`${method} /trpc/${path} HTTP/1.1`, host(), ...credentials, 'Content-Type: application/json', 'Content-Length: 2', 'Connection: close', '', '{}']);
+        const answer = await raw([
+          `${method} /trpc/${path} HTTP/1.1`,
+          host(),
+          ...credentials,
+          'Content-Type: application/json',
+          'Content-Length: 2',
+          'Connection: close',
+          '',
+          '{}',
+        ]);
         expect(answer.status).toBe(status);
       }
     }
@@ -92,14 +118,16 @@ describe('every way in is closed without credentials', () => {
   });
 
   test('only /trpc is upgraded for those who are signed in', async () => {
-    for (const path of ['/', '/api/sessions', '/trpc/', '/ws']) expect((await raw([`GET ${path} HTTP/1.1`, host(), bearer(), ...upgradeHeaders], { untilHead: true })).status).toBe(404);
+    for (const path of ['/', '/api/sessions', '/trpc/', '/ws'])
+      expect((await raw([`GET ${path} HTTP/1.1`, host(), bearer(), ...upgradeHeaders], { untilHead: true })).status).toBe(404);
     expect((await raw(['GET /trpc HTTP/1.1', host(), bearer(), ...upgradeHeaders], { untilHead: true })).status).toBe(101);
   });
 });
 
 test('foreign and missing Hosts and Origins are refused before credentials count', async () => {
   const port = String(server.port);
-  const get = (lines: readonly string[]): Promise<RawAnswer> => raw(['GET /api/sessions HTTP/1.1', ...lines, bearer(), 'Connection: close']);
+  const get = (lines: readonly string[]): Promise<RawAnswer> =>
+    raw(['GET /api/sessions HTTP/1.1', ...lines, bearer(), 'Connection: close']);
   expect((await get([`Host: evil.example:${port}`])).status).toBe(421);
   expect((await get([`Host: 127.0.0.1:${port}0`])).status).toBe(421);
   expect((await get([host(), host()])).status).toBeGreaterThanOrEqual(400);
@@ -107,13 +135,27 @@ test('foreign and missing Hosts and Origins are refused before credentials count
   expect((await raw([`GET http://evil.example/api/sessions HTTP/1.1`, host(), bearer(), 'Connection: close'])).status).toBe(404);
   expect((await get([host(), 'Origin: https://evil.example'])).status).toBe(403);
   expect((await get([host(), `Origin: ${server.url}`])).status).toBe(200);
-  for (const origin of ['null', 'https://evil.example', `http://127.0.0.1:${port}.evil.example`, `http://127.0.0.1:1${port}`, `https://127.0.0.1:${port}`]) {
-    expect((await raw(['GET /trpc HTTP/1.1', host(), `Origin: ${origin}`, bearer(), ...upgradeHeaders], { untilHead: true })).status).toBe(403);
+  for (const origin of [
+    'null',
+    'https://evil.example',
+    `http://127.0.0.1:${port}.evil.example`,
+    `http://127.0.0.1:1${port}`,
+    `https://127.0.0.1:${port}`,
+  ]) {
+    expect((await raw(['GET /trpc HTTP/1.1', host(), `Origin: ${origin}`, bearer(), ...upgradeHeaders], { untilHead: true })).status).toBe(
+      403,
+    );
   }
 });
 
 test('no answer carries CORS permission, a preflight gets none', async () => {
-  const preflight = await raw(['OPTIONS /api/sessions HTTP/1.1', host(), 'Origin: https://evil.example', 'Access-Control-Request-Method: POST', 'Connection: close']);
+  const preflight = await raw([
+    'OPTIONS /api/sessions HTTP/1.1',
+    host(),
+    'Origin: https://evil.example',
+    'Access-Control-Request-Method: POST',
+    'Connection: close',
+  ]);
   const normal = await raw(['GET /api/sessions HTTP/1.1', host(), `Origin: ${server.url}`, bearer(), 'Connection: close']);
   expect(preflight.status).toBe(403);
   expect(normal.status).toBe(200);
@@ -138,15 +180,22 @@ test('the security headers stand on every answer, refusals and refused upgrades 
   }
 });
 
-test.each(['/../package.json', '/%2e%2e/package.json', '/..%2fpackage.json', '/%252e%252e/package.json', '/..\\package.json', '/assets/../../package.json', '/index.html%00.js', '//etc/passwd', '/etc/passwd'])(
-  'path %s never leaves the shell',
-  async (path) => {
-    const answer = await raw([`GET ${path} HTTP/1.1`, host(), 'Connection: close']);
-    expect(answer.body).not.toContain('root:');
-    expect(answer.body).not.toContain('"dependencies"');
-    expect([200, 400, 404]).toContain(answer.status);
-  },
-);
+test.each([
+  '/../package.json',
+  '/%2e%2e/package.json',
+  '/..%2fpackage.json',
+  '/%252e%252e/package.json',
+  '/..\\package.json',
+  '/assets/../../package.json',
+  '/index.html%00.js',
+  '//etc/passwd',
+  '/etc/passwd',
+])('path %s never leaves the shell', async (path) => {
+  const answer = await raw([`GET ${path} HTTP/1.1`, host(), 'Connection: close']);
+  expect(answer.body).not.toContain('root:');
+  expect(answer.body).not.toContain('"dependencies"');
+  expect([200, 400, 404]).toContain(answer.status);
+});
 
 test('the WebSocket’s limits are set: a frame above 1 MiB ends that socket only', async () => {
   const socket = new WebSocket(`ws://127.0.0.1:${server.port}/trpc`, { headers: { authorization: `Bearer ${server.token}` } } as never);

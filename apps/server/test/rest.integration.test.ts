@@ -23,8 +23,26 @@ async function historyOf(id: string, query = 'format=raw'): Promise<string> {
 }
 
 test('a session is created, listed, typed into, read and ended', async () => {
-  const session = await create({ command: ['bash', '--norc'], cwd: '/tmp', name: 'work', cols: 100, rows: 30, env: { PS1: '> ', MARK: 'ok' } });
-  expect(session).toMatchObject({ name: 'work', title: 'work', state: 'running', alive: true, run: 1, cols: 100, rows: 30, cwd: '/tmp', reason: null, exitCode: null });
+  const session = await create({
+    command: ['bash', '--norc'],
+    cwd: '/tmp',
+    name: 'work',
+    cols: 100,
+    rows: 30,
+    env: { PS1: '> ', MARK: 'ok' },
+  });
+  expect(session).toMatchObject({
+    name: 'work',
+    title: 'work',
+    state: 'running',
+    alive: true,
+    run: 1,
+    cols: 100,
+    rows: 30,
+    cwd: '/tmp',
+    reason: null,
+    exitCode: null,
+  });
   expect(session.pid).toBeGreaterThan(1);
   expect(((await (await server.api('/api/sessions')).json()) as Session[]).map((found) => found.id)).toContain(session.id);
 
@@ -46,7 +64,9 @@ test('a session is created, listed, typed into, read and ended', async () => {
 });
 
 test('ending a session ends its whole process group, what ignores the hang-up included, and leaves no zombie', async () => {
-  const session = await create({ command: ['bash', '--norc', '-c', 'trap "" HUP; (trap "" HUP; sleep 1000) & sleep 1000 & echo pids $! $$; wait'] });
+  const session = await create({
+    command: ['bash', '--norc', '-c', 'trap "" HUP; (trap "" HUP; sleep 1000) & sleep 1000 & echo pids $! $$; wait'],
+  });
   const text = await eventually(
     () => historyOf(session.id),
     (all) => /pids \d+ \d+/.test(all),
@@ -82,7 +102,11 @@ test('an exit code and a signal are told apart', async () => {
 
 test('history as text joins wrapped lines, drops colours, and follows resizes', async () => {
   const long = 'x'.repeat(150);
-  const session = await create({ command: ['bash', '-c', `printf '\\033[31mred\\033[0m plain\\n${long}\\nüñí ✓\\n'; for i in $(seq 1 3000); do echo line $i; done`], cols: 40, rows: 10 });
+  const session = await create({
+    command: ['bash', '-c', `printf '\\033[31mred\\033[0m plain\\n${long}\\nüñí ✓\\n'; for i in $(seq 1 3000); do echo line $i; done`],
+    cols: 40,
+    rows: 10,
+  });
   await eventually(
     () => historyOf(session.id, 'format=text'),
     (text) => text.includes('line 3000\n'),
@@ -104,7 +128,11 @@ test('a range of raw history is exact, and its headers tell the bounds', async (
   expect(await historyOf(session.id, 'from=8&to=99')).toBe('89');
   expect(await historyOf(session.id, 'from=99')).toBe('');
   const response = await server.api(`/api/sessions/${session.id}/history`);
-  expect([response.headers.get('x-first-offset'), response.headers.get('x-end-offset'), response.headers.get('x-gap-until')]).toEqual(['0', '10', null]);
+  expect([response.headers.get('x-first-offset'), response.headers.get('x-end-offset'), response.headers.get('x-gap-until')]).toEqual([
+    '0',
+    '10',
+    null,
+  ]);
   expect(await response.text()).toBe('0123456789');
 });
 
@@ -138,7 +166,8 @@ describe('bad requests are answered with a problem and change nothing', () => {
   });
 
   test('a body that is not JSON, not declared as JSON, or too large', async () => {
-    const send = (body: string, type: string): Promise<Response> => server.api('/api/sessions', { method: 'POST', body, headers: { 'content-type': type } });
+    const send = (body: string, type: string): Promise<Response> =>
+      server.api('/api/sessions', { method: 'POST', body, headers: { 'content-type': type } });
     expect((await send('{', 'application/json')).status).toBe(400);
     expect((await send('{}', 'text/plain')).status).toBe(415);
     expect((await send('a=b', 'application/x-www-form-urlencoded')).status).toBe(415);
@@ -160,14 +189,22 @@ describe('bad requests are answered with a problem and change nothing', () => {
 test('names are labels: control characters go, PATCH changes them', async () => {
   const session = await create({ command: ['sleep', '1000'], name: 'a\u001b[31mb\u202e\n' });
   expect(session.name).toBe('a[31mb');
-  const patched = await server.api(`/api/sessions/${session.id}`, { method: 'PATCH', body: JSON.stringify({ name: 'new', maxHistoryBytes: 1_000_000 }) });
+  const patched = await server.api(`/api/sessions/${session.id}`, {
+    method: 'PATCH',
+    body: JSON.stringify({ name: 'new', maxHistoryBytes: 1_000_000 }),
+  });
   expect(await patched.json()).toMatchObject({ name: 'new', title: 'new', maxHistoryBytes: 1_000_000 });
   await server.api(`/api/sessions/${session.id}?purge=1`, { method: 'DELETE' });
 });
 
 test('status names every process of ours, and the document describes every route', async () => {
   const status = (await (await server.api('/api/status')).json()) as { server: { pid: number }; host: { pid: number }; dataDir: string };
-  expect(status).toMatchObject({ server: { pid: server.pid }, screens: null, dataDir: server.dataDir, storage: { state: 'ok', damaged: [] } });
+  expect(status).toMatchObject({
+    server: { pid: server.pid },
+    screens: null,
+    dataDir: server.dataDir,
+    storage: { state: 'ok', damaged: [] },
+  });
   expect(existsSync(`/proc/${status.host.pid}`)).toBe(true);
   const document = (await (await server.api('/api/openapi.json')).json()) as { openapi: string; paths: Record<string, unknown> };
   expect(document.openapi).toBe('3.1.0');

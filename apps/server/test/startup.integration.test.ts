@@ -118,7 +118,11 @@ test('without a terminal no way in is printed; `cotg pair` gives one that works 
   const { code, link } = JSON.parse(pair.stdout) as { code: string; link: string };
   expect(link).toBe(`${server.url}/pair#${code}`);
   const redeem = (value: string): Promise<Response> =>
-    fetch(`${server.url}/api/pair`, { method: 'POST', headers: { 'content-type': 'application/json', origin: server.url }, body: JSON.stringify({ code: value, name: 'phone' }) });
+    fetch(`${server.url}/api/pair`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', origin: server.url },
+      body: JSON.stringify({ code: value, name: 'phone' }),
+    });
   const first = await redeem(code);
   expect(first.status).toBe(200);
   const cookie = first.headers.get('set-cookie') ?? '';
@@ -144,7 +148,12 @@ test('the command lists, starts and stops; stop leaves sessions running, stop --
   const created = await runCotg(['new', '--name', 'box', '--', 'sleep', '1000'], { ...options, cwd: '/tmp' });
   const id = created.stdout.trim();
   expect(id).toMatch(/^[0-9a-f-]{36}$/);
-  const [session] = JSON.parse((await runCotg(['ls', '--json'], options)).stdout) as { id: string; pid: number; cwd: string; command: string[] }[];
+  const [session] = JSON.parse((await runCotg(['ls', '--json'], options)).stdout) as {
+    id: string;
+    pid: number;
+    cwd: string;
+    command: string[];
+  }[];
   expect(session).toMatchObject({ id, cwd: '/tmp', command: ['sleep', '1000'], name: 'box' });
   expect((await runCotg(['ls'], options)).stdout).toMatch(new RegExp(`${id}  running`));
   const failed = await runCotg(['new', '--', 'no-such-program'], options);

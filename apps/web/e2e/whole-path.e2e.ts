@@ -4,7 +4,22 @@ import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import type { Page } from '@playwright/test';
 import { eventually } from '../../../testing/start-server.ts';
-import { enter, expectLive, expectText, focusTerminal, letIn, linesOf, makeCode, openStage, paintedRows, picture, sessionIdOf, startSession, terminalOf, type } from './support/phone.ts';
+import {
+  enter,
+  expectLive,
+  expectText,
+  focusTerminal,
+  letIn,
+  linesOf,
+  makeCode,
+  openStage,
+  paintedRows,
+  picture,
+  sessionIdOf,
+  startSession,
+  terminalOf,
+  type,
+} from './support/phone.ts';
 import type { Stage } from './support/phone.ts';
 import { referenceRows } from './support/reference.ts';
 
@@ -56,7 +71,9 @@ test('a new session runs a shell: colours, UTF-8, sizes, the key row', async ({ 
   await enter(page, String.raw`printf '\033[1;32mgreen\033[0m \033[48;5;196mred\033[0m \033[38;2;1;2;3mtrue\033[0m ünïcödé → 日本 👍\n'`);
   await expectText(page, 'green red true ünïcödé → 日本 👍');
   const green = page.locator('.xterm-rows span', { hasText: /^green$/ }).last();
-  expect(await green.evaluate((element) => getComputedStyle(element).color)).not.toBe(await page.locator('.xterm-rows').evaluate((element) => getComputedStyle(element).color));
+  expect(await green.evaluate((element) => getComputedStyle(element).color)).not.toBe(
+    await page.locator('.xterm-rows').evaluate((element) => getComputedStyle(element).color),
+  );
 
   // Ctrl from the key row reaches the program: sleep ends at once.
   await enter(page, 'sleep 1000; echo "woken with $?"');
@@ -131,7 +148,8 @@ test('a program prints 30 000 numbers while the server is killed three times: ev
   const id = await startSession(page, `bash ${script}`);
   const { pid } = await factsOf(id);
   const started = performance.now();
-  const lastNumber = async (): Promise<number> => Math.max(0, ...(await linesOf(page)).slice(-60).map((line) => Number(/^n(\d+)$/.exec(line)?.[1] ?? 0)));
+  const lastNumber = async (): Promise<number> =>
+    Math.max(0, ...(await linesOf(page)).slice(-60).map((line) => Number(/^n(\d+)$/.exec(line)?.[1] ?? 0)));
 
   let letters = '';
   const typeLetter = async (): Promise<void> => {

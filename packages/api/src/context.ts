@@ -1,21 +1,9 @@
 // Owns what a procedure is given: who calls, and the ports. Must not know transports or storage.
+import type { Caller } from './caller.ts';
 import type { OutputPort, Backlog } from './ports/output.ts';
 import type { PairingPort } from './ports/pairing.ts';
 import type { SessionsPort } from './ports/sessions.ts';
 import type { SystemPort } from './ports/system.ts';
-import type { DeviceRole } from './schema/status.ts';
-
-/** Who is calling, established by the one gate before anything else runs. */
-export type Caller =
-  | { readonly kind: 'owner'; readonly address: string }
-  | { readonly kind: 'device'; readonly deviceId: string; readonly role: DeviceRole; readonly address: string };
-
-/** Rights, weakest first. The owner token and `admin` devices have all of them. */
-const RANK: Readonly<Record<DeviceRole, number>> = { watch: 0, type: 1, admin: 2 };
-
-export function may(caller: Caller, right: DeviceRole): boolean {
-  return caller.kind === 'owner' || RANK[caller.role] >= RANK[right];
-}
 
 export interface ApiContext {
   readonly caller: Caller;

@@ -1,8 +1,9 @@
 // What the server may import: router, schemas, ports, errors.
 export { appRouter } from './root.ts';
 export type { AppRouter } from './root.ts';
-export { may } from './context.ts';
-export type { ApiContext, Caller } from './context.ts';
+export { may } from './caller.ts';
+export type { Caller } from './caller.ts';
+export type { ApiContext } from './context.ts';
 export type { SessionsPort } from './ports/sessions.ts';
 export type { Backlog, OutputPort, PlacedEvent } from './ports/output.ts';
 export type { PairingPort } from './ports/pairing.ts';

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { appRouter } from './root.ts';
-import type { ApiContext, Caller } from './context.ts';
+import type { Caller } from './caller.ts';
+import type { ApiContext } from './context.ts';
 import { ApiError } from './errors.ts';
 
 /** Every port throws: a refused caller must not reach one. */
@@ -14,7 +15,14 @@ const unreachable = new Proxy(
 );
 
 function contextFor(caller: Caller): ApiContext {
-  return { caller, sessions: unreachable, output: unreachable, system: unreachable, pairing: unreachable, backlog: { bufferedBytes: () => 0 } } as unknown as ApiContext;
+  return {
+    caller,
+    sessions: unreachable,
+    output: unreachable,
+    system: unreachable,
+    pairing: unreachable,
+    backlog: { bufferedBytes: () => 0 },
+  } as unknown as ApiContext;
 }
 
 const watcher = contextFor({ kind: 'device', deviceId: 'd', role: 'watch', address: '::1' });
@@ -37,7 +45,9 @@ const RIGHTS: Readonly<Record<string, string>> = {
 };
 
 test('every procedure declares the right that the contract names', () => {
-  const declared = Object.fromEntries(Object.entries(appRouter._def.procedures).map(([path, procedure]) => [path, procedure._def.meta?.right]));
+  const declared = Object.fromEntries(
+    Object.entries(appRouter._def.procedures).map(([path, procedure]) => [path, (procedure as unknown as { _def: { meta?: { right: string } } })._def.meta?.right]),
+  );
   expect(declared).toEqual(RIGHTS);
 });
 

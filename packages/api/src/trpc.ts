@@ -1,6 +1,6 @@
 // Owns the procedures' builder: rights, and what an error looks like on the wire. Must not know what procedures do.
 import { initTRPC, TRPCError } from '@trpc/server';
-import { may } from './context.ts';
+import { may } from './caller.ts';
 import type { ApiContext } from './context.ts';
 import { ApiError, isRetryable, trpcCodeOf } from './errors.ts';
 import type { ApiErrorCode } from './errors.ts';

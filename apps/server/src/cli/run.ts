@@ -7,7 +7,6 @@ import { VERSION } from '../version.ts';
 import type { CliIo } from './io.ts';
 import { ls } from './ls.ts';
 import { newSession } from './new.ts';
-import type { NewOptions } from './new.ts';
 import { pair } from './pair.ts';
 import { serve } from './serve.ts';
 import { status } from './status.ts';
@@ -79,7 +78,7 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
     .option('--name <name>', 'a name for the list')
     .option('--cwd <folder>', 'folder to start in')
     .action(async (words: string[], options: Record<string, unknown>) => {
-      exitCode = await newSession(flagsFrom(options), words, options as NewOptions, io);
+      exitCode = await newSession(flagsFrom(options), words, options, io);
     });
 
   try {

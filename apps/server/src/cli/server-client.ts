@@ -24,7 +24,10 @@ export async function locateServer(flags: Flags): Promise<Located> {
   const dataDir = findDataDir(config.dataDir);
   const info = dataDir && readServerInfo(dataDir.serverInfo);
   if (!dataDir || !info || !(await answers(info.url))) {
-    throw new StartError('NOT_SERVING', `No server answers for ${config.dataDir}.`, { exitCode: EXIT.notReachable, hint: '`cotg serve` (or npm start) starts one.' });
+    throw new StartError('NOT_SERVING', `No server answers for ${config.dataDir}.`, {
+      exitCode: EXIT.notReachable,
+      hint: '`cotg serve` (or npm start) starts one.',
+    });
   }
   return { dataDir, info };
 }
@@ -56,6 +59,12 @@ function commandErrorOf(error: unknown): Error {
   if (error instanceof StartError) return error;
   const code = errorCodeOf(error);
   const exitCode: ExitCode =
-    code === 'UNAUTHORIZED' || code === 'FORBIDDEN' ? EXIT.notAllowed : code === 'BAD_INPUT' ? EXIT.usage : code === 'HOST_UNREACHABLE' || code === undefined ? EXIT.notReachable : EXIT.failed;
+    code === 'UNAUTHORIZED' || code === 'FORBIDDEN'
+      ? EXIT.notAllowed
+      : code === 'BAD_INPUT'
+        ? EXIT.usage
+        : code === 'HOST_UNREACHABLE' || code === undefined
+          ? EXIT.notReachable
+          : EXIT.failed;
   return new StartError('REQUEST_FAILED', messageOf(error), { exitCode, cause: error });
 }

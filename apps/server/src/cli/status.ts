@@ -13,10 +13,14 @@ export async function status(flags: Flags, options: { json?: boolean }, io: CliI
       return EXIT.done;
     }
     const now = Date.now();
-    io.out(`server    ${info.url}  pid ${found.server.pid}, version ${found.server.version}, up ${formatAge(now - Date.parse(found.server.startedAt))}`);
+    io.out(
+      `server    ${info.url}  pid ${found.server.pid}, version ${found.server.version}, up ${formatAge(now - Date.parse(found.server.startedAt))}`,
+    );
     io.out(`host      pid ${found.host.pid}, version ${found.host.version}, up ${formatAge(now - Date.parse(found.host.startedAt))}`);
     io.out(`sessions  ${found.sessions}`);
-    io.out(`storage   ${found.storage.state}, journal ${formatBytes(found.storage.journalBytes)}, catalog ${formatBytes(found.storage.catalogBytes)}`);
+    io.out(
+      `storage   ${found.storage.state}, journal ${formatBytes(found.storage.journalBytes)}, catalog ${formatBytes(found.storage.catalogBytes)}`,
+    );
     io.out(`data      ${found.dataDir}`);
     return EXIT.done;
   });

@@ -54,7 +54,12 @@ async function stopServer(dataDir: DataDir): Promise<boolean> {
 async function stopHost(dataDir: DataDir): Promise<boolean> {
   let client: HostClient;
   try {
-    client = await connectHost({ socketPath: dataDir.hostSocket, secret: dataDir.hostSecret, clientVersion: VERSION, timeoutMs: STOP_TIMEOUT_MS });
+    client = await connectHost({
+      socketPath: dataDir.hostSocket,
+      secret: dataDir.hostSecret,
+      clientVersion: VERSION,
+      timeoutMs: STOP_TIMEOUT_MS,
+    });
   } catch {
     return false; // Nobody listens: there is no host.
   }

@@ -10,7 +10,12 @@ export interface AccessPolicy {
 }
 
 /** Allowed are the loopback names with our port while bound to loopback, COTG_PUBLIC_URL, and COTG_ALLOWED_HOSTS. */
-export function accessPolicy(options: { host: string; port: number; publicUrl?: string | undefined; allowedHosts?: readonly string[] }): AccessPolicy {
+export function accessPolicy(options: {
+  host: string;
+  port: number;
+  publicUrl?: string | undefined;
+  allowedHosts?: readonly string[];
+}): AccessPolicy {
   const hosts = new Set<string>();
   const origins = new Set<string>();
   if (isLoopback(options.host)) {

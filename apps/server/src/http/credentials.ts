@@ -28,12 +28,13 @@ export function cookieNameFor(instance: string): string {
   return `__Host-cotg-${instance}`;
 }
 
-function bearerToken(rawHeaders: readonly string[]): string | undefined | 'malformed' {
+/** Undefined: there is none. `token` undefined: there is something that cannot be one of ours. */
+function bearerToken(rawHeaders: readonly string[]): { readonly token: string | undefined } | undefined {
   const values = headerValues(rawHeaders, 'authorization');
   if (values.length === 0) return undefined;
   const value = values[0] ?? '';
-  if (values.length > 1 || value.length > MAX_CREDENTIAL_CHARS) return 'malformed';
-  return /^Bearer ([A-Za-z0-9_-]+)$/.exec(value)?.[1] ?? 'malformed';
+  if (values.length > 1 || value.length > MAX_CREDENTIAL_CHARS) return { token: undefined };
+  return { token: /^Bearer ([A-Za-z0-9_-]+)$/.exec(value)?.[1] };
 }
 
 /** `via` decides which other checks apply: a cookie is sent by any page, a header only by who knows the token. */
@@ -42,11 +43,11 @@ export type Identified = { readonly caller: Caller; readonly via: 'bearer' | 'co
 /** Undefined: nobody we know. A wrong bearer token is never rescued by a cookie. */
 export function identify(credentials: Credentials, rawHeaders: readonly string[], address: string): Identified | undefined {
   const bearer = bearerToken(rawHeaders);
-  if (bearer === 'malformed') return undefined;
-  if (bearer !== undefined) {
-    const isOwner = timingSafeEqual(hashToken(bearer), hashToken(credentials.ownerToken));
+  if (bearer) {
+    if (bearer.token === undefined) return undefined;
+    const isOwner = timingSafeEqual(hashToken(bearer.token), hashToken(credentials.ownerToken));
     if (isOwner) return { caller: { kind: 'owner', address }, via: 'bearer' };
-    return deviceOf(credentials, bearer, address, 'bearer');
+    return deviceOf(credentials, bearer.token, address, 'bearer');
   }
   const cookies = headerValues(rawHeaders, 'cookie');
   const header = cookies[0] ?? '';

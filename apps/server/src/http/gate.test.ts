@@ -60,7 +60,12 @@ describe('Host', () => {
 
   test('a missing or doubled Host is refused', () => {
     expect(outcome('request', 'GET', '/', [])).toBe('HOST_REFUSED');
-    expect(outcome('request', 'GET', '/', [['Host', HOST], ['host', HOST]])).toBe('HOST_REFUSED');
+    expect(
+      outcome('request', 'GET', '/', [
+        ['Host', HOST],
+        ['host', HOST],
+      ]),
+    ).toBe('HOST_REFUSED');
   });
 });
 
@@ -86,41 +91,98 @@ describe('Origin', () => {
     'https://box.example.org:443',
   ];
   test.each(refused)('%s is refused on upgrades and on changes', (origin) => {
-    expect(outcome('upgrade', 'GET', '/trpc', [['Host', HOST], ['Origin', origin], ['Cookie', COOKIE]])).toBe('ORIGIN_REFUSED');
+    expect(
+      outcome('upgrade', 'GET', '/trpc', [
+        ['Host', HOST],
+        ['Origin', origin],
+        ['Cookie', COOKIE],
+      ]),
+    ).toBe('ORIGIN_REFUSED');
     expect(outcome('upgrade', 'GET', '/trpc', [['Host', HOST], ['Origin', origin], bearer(OWNER)])).toBe('ORIGIN_REFUSED');
-    expect(outcome('request', 'POST', '/api/sessions', [['Host', HOST], ['Origin', origin], ['Cookie', COOKIE]])).toBe('ORIGIN_REFUSED');
+    expect(
+      outcome('request', 'POST', '/api/sessions', [
+        ['Host', HOST],
+        ['Origin', origin],
+        ['Cookie', COOKIE],
+      ]),
+    ).toBe('ORIGIN_REFUSED');
   });
 
   test('two Origin headers are refused, even two good ones', () => {
-    expect(outcome('upgrade', 'GET', '/trpc', [['Host', HOST], ['Origin', ORIGIN], ['Origin', ORIGIN], ['Cookie', COOKIE]])).toBe('ORIGIN_REFUSED');
+    expect(
+      outcome('upgrade', 'GET', '/trpc', [
+        ['Host', HOST],
+        ['Origin', ORIGIN],
+        ['Origin', ORIGIN],
+        ['Cookie', COOKIE],
+      ]),
+    ).toBe('ORIGIN_REFUSED');
   });
 
-  test.each(['http://127.0.0.1:7433', 'http://localhost:7433', 'http://[::1]:7433', 'https://box.example.org'])('%s with a device cookie is accepted', (origin) => {
-    expect(outcome('upgrade', 'GET', '/trpc', [['Host', HOST], ['Origin', origin], ['Cookie', COOKIE]])).toBe('device');
-  });
+  test.each(['http://127.0.0.1:7433', 'http://localhost:7433', 'http://[::1]:7433', 'https://box.example.org'])(
+    '%s with a device cookie is accepted',
+    (origin) => {
+      expect(
+        outcome('upgrade', 'GET', '/trpc', [
+          ['Host', HOST],
+          ['Origin', origin],
+          ['Cookie', COOKIE],
+        ]),
+      ).toBe('device');
+    },
+  );
 
   test('an upgrade without Origin is accepted with the bearer header only', () => {
-    expect(outcome('upgrade', 'GET', '/trpc', [['Host', HOST], ['Cookie', COOKIE]])).toBe('ORIGIN_REFUSED');
+    expect(
+      outcome('upgrade', 'GET', '/trpc', [
+        ['Host', HOST],
+        ['Cookie', COOKIE],
+      ]),
+    ).toBe('ORIGIN_REFUSED');
     expect(outcome('upgrade', 'GET', '/trpc', [['Host', HOST], bearer(OWNER)])).toBe('owner');
   });
 
   test('a browser that says another site asks is refused, with whatever credentials', () => {
     for (const site of ['cross-site', 'same-site']) {
-      expect(outcome('request', 'GET', '/api/sessions', [['Host', HOST], ['Sec-Fetch-Site', site], ['Cookie', COOKIE]])).toBe('ORIGIN_REFUSED');
-      expect(outcome('upgrade', 'GET', '/trpc', [['Host', HOST], ['Origin', ORIGIN], ['Sec-Fetch-Site', site], ['Cookie', COOKIE]])).toBe('ORIGIN_REFUSED');
+      expect(
+        outcome('request', 'GET', '/api/sessions', [
+          ['Host', HOST],
+          ['Sec-Fetch-Site', site],
+          ['Cookie', COOKIE],
+        ]),
+      ).toBe('ORIGIN_REFUSED');
+      expect(
+        outcome('upgrade', 'GET', '/trpc', [
+          ['Host', HOST],
+          ['Origin', ORIGIN],
+          ['Sec-Fetch-Site', site],
+          ['Cookie', COOKIE],
+        ]),
+      ).toBe('ORIGIN_REFUSED');
     }
-    expect(outcome('request', 'GET', '/', [['Host', HOST], ['Sec-Fetch-Site', 'cross-site']])).toBe('public');
+    expect(
+      outcome('request', 'GET', '/', [
+        ['Host', HOST],
+        ['Sec-Fetch-Site', 'cross-site'],
+      ]),
+    ).toBe('public');
   });
 });
 
 describe('credentials', () => {
-  const api = (headers: readonly (readonly [string, string])[]): string => outcome('request', 'GET', '/api/sessions', [['Host', HOST], ...headers]);
+  const api = (headers: readonly (readonly [string, string])[]): string =>
+    outcome('request', 'GET', '/api/sessions', [['Host', HOST], ...headers]);
 
   test('without any the API is closed and the shell is open', () => {
     expect(api([])).toBe('UNAUTHORIZED');
     expect(outcome('request', 'GET', '/s/1', [['Host', HOST]])).toBe('public');
     expect(outcome('request', 'GET', '/healthz', [['Host', HOST]])).toBe('public');
-    expect(outcome('request', 'POST', '/api/pair', [['Host', HOST], ['Origin', ORIGIN]])).toBe('public');
+    expect(
+      outcome('request', 'POST', '/api/pair', [
+        ['Host', HOST],
+        ['Origin', ORIGIN],
+      ]),
+    ).toBe('public');
     expect(outcome('request', 'GET', '/api/pair', [['Host', HOST]])).toBe('UNAUTHORIZED');
     expect(outcome('request', 'POST', '/s/1', [['Host', HOST]])).toBe('UNAUTHORIZED');
     expect(outcome('request', 'GET', '/metrics', [['Host', HOST]])).toBe('UNAUTHORIZED');
@@ -150,10 +212,25 @@ describe('credentials', () => {
   test('doubled, other-scheme and URL tokens are refused', () => {
     expect(api([bearer(OWNER), bearer(OWNER)])).toBe('UNAUTHORIZED');
     expect(api([['Authorization', `Basic ${OWNER}`]])).toBe('UNAUTHORIZED');
-    expect(api([['Cookie', COOKIE], ['Cookie', COOKIE]])).toBe('UNAUTHORIZED');
+    expect(
+      api([
+        ['Cookie', COOKIE],
+        ['Cookie', COOKIE],
+      ]),
+    ).toBe('UNAUTHORIZED');
     expect(outcome('request', 'GET', `/api/sessions?token=${OWNER}&access_token=${OWNER}`, [['Host', HOST]])).toBe('UNAUTHORIZED');
-    expect(outcome('upgrade', 'GET', `/trpc?token=${OWNER}`, [['Host', HOST], ['Origin', ORIGIN]])).toBe('UNAUTHORIZED');
-    expect(outcome('upgrade', 'GET', '/', [['Host', HOST], ['Origin', ORIGIN]])).toBe('UNAUTHORIZED');
+    expect(
+      outcome('upgrade', 'GET', `/trpc?token=${OWNER}`, [
+        ['Host', HOST],
+        ['Origin', ORIGIN],
+      ]),
+    ).toBe('UNAUTHORIZED');
+    expect(
+      outcome('upgrade', 'GET', '/', [
+        ['Host', HOST],
+        ['Origin', ORIGIN],
+      ]),
+    ).toBe('UNAUTHORIZED');
   });
 });
 

@@ -64,10 +64,12 @@ export function makeGate(policy: AccessPolicy, credentials: Credentials): Gate {
       if (kind === 'request' && (isPublic || (!guarded && SAFE_METHODS.has(method)))) return { kind: 'public' };
 
       const known = identify(credentials, rawHeaders, request.socket.remoteAddress ?? 'unknown');
-      if (!known) throw new ApiError('UNAUTHORIZED', 'Not signed in.', { hint: 'On the computer, `cotg pair` prints a link that lets a device in.' });
+      if (!known)
+        throw new ApiError('UNAUTHORIZED', 'Not signed in.', { hint: 'On the computer, `cotg pair` prints a link that lets a device in.' });
       // The cookie goes along with requests of any page on this host, whatever its port: only an exact Origin tells them apart.
       const changes = kind === 'upgrade' || !SAFE_METHODS.has(method);
-      if (known.via === 'cookie' && changes && origin !== 'allowed') throw new ApiError('ORIGIN_REFUSED', 'A device must say which page it is: the Origin is missing.');
+      if (known.via === 'cookie' && changes && origin !== 'allowed')
+        throw new ApiError('ORIGIN_REFUSED', 'A device must say which page it is: the Origin is missing.');
       return { kind: 'known', caller: known.caller };
     },
   };

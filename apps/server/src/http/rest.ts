@@ -38,7 +38,14 @@ const DEFAULT_DEVICE_NAME = 'Browser';
 
 const json = <T extends z.ZodType>(schema: T, description: string) => ({ description, content: { 'application/json': { schema } } });
 const problemSchema = z
-  .object({ title: z.string(), status: z.number(), code: z.string(), detail: z.string(), hint: z.string().optional(), retryable: z.boolean() })
+  .object({
+    title: z.string(),
+    status: z.number(),
+    code: z.string(),
+    detail: z.string(),
+    hint: z.string().optional(),
+    retryable: z.boolean(),
+  })
   .meta({ id: 'Problem' });
 const problems = { default: { description: 'A problem (RFC 9457).', content: { [PROBLEM_TYPE]: { schema: problemSchema } } } };
 const body = <T extends z.ZodType>(schema: T) => ({ required: true, content: { 'application/json': { schema } } });
@@ -85,27 +92,48 @@ export function makeRest(services: RestServices): RestApp {
     return passed.caller;
   };
 
-  app.openapi(createRoute({ method: 'get', path: '/healthz', responses: { 200: { description: 'The server answers.', content: { 'text/plain': { schema: z.string() } } } } }), (c) =>
-    c.text('ok\n', 200),
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/healthz',
+      responses: { 200: { description: 'The server answers.', content: { 'text/plain': { schema: z.string() } } } },
+    }),
+    (c) => c.text('ok\n', 200),
   );
 
-  app.openapi(createRoute({ method: 'get', path: '/api/sessions', responses: { 200: json(sessionList, 'Newest activity first.'), ...problems } }), async (c) => {
-    callerOf(c.env.passed, 'GET /api/sessions');
-    return c.json([...(await sessions.list())], 200);
-  });
+  app.openapi(
+    createRoute({ method: 'get', path: '/api/sessions', responses: { 200: json(sessionList, 'Newest activity first.'), ...problems } }),
+    async (c) => {
+      callerOf(c.env.passed, 'GET /api/sessions');
+      return c.json([...(await sessions.list())], 200);
+    },
+  );
 
   app.openapi(
-    createRoute({ method: 'post', path: '/api/sessions', request: { body: body(createSession) }, responses: { 201: json(session, 'The new session, running.'), ...problems } }),
+    createRoute({
+      method: 'post',
+      path: '/api/sessions',
+      request: { body: body(createSession) },
+      responses: { 201: json(session, 'The new session, running.'), ...problems },
+    }),
     async (c) => {
       const caller = callerOf(c.env.passed, 'POST /api/sessions');
       return c.json(await sessions.create(c.req.valid('json'), caller), 201);
     },
   );
 
-  app.openapi(createRoute({ method: 'get', path: '/api/sessions/{id}', request: { params: idParam }, responses: { 200: json(session, 'The session.'), ...problems } }), async (c) => {
-    callerOf(c.env.passed, 'GET /api/sessions/{id}');
-    return c.json(await sessions.get(c.req.valid('param').id), 200);
-  });
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/api/sessions/{id}',
+      request: { params: idParam },
+      responses: { 200: json(session, 'The session.'), ...problems },
+    }),
+    async (c) => {
+      callerOf(c.env.passed, 'GET /api/sessions/{id}');
+      return c.json(await sessions.get(c.req.valid('param').id), 200);
+    },
+  );
 
   app.openapi(
     createRoute({
@@ -144,7 +172,10 @@ export function makeRest(services: RestServices): RestApp {
       path: '/api/sessions/{id}/history',
       request: { params: idParam, query: historyQuery },
       responses: {
-        200: { description: 'Streamed. Below X-First-Offset: from there, with X-Gap-Until.', content: { 'application/octet-stream': { schema: z.string() }, 'text/plain': { schema: z.string() } } },
+        200: {
+          description: 'Streamed. Below X-First-Offset: from there, with X-Gap-Until.',
+          content: { 'application/octet-stream': { schema: z.string() }, 'text/plain': { schema: z.string() } },
+        },
         ...problems,
       },
     }),
@@ -189,10 +220,13 @@ export function makeRest(services: RestServices): RestApp {
     },
   );
 
-  app.openapi(createRoute({ method: 'get', path: '/api/status', responses: { 200: json(status, 'The server and its host.'), ...problems } }), async (c) => {
-    callerOf(c.env.passed, 'GET /api/status');
-    return c.json(await system.status(), 200);
-  });
+  app.openapi(
+    createRoute({ method: 'get', path: '/api/status', responses: { 200: json(status, 'The server and its host.'), ...problems } }),
+    async (c) => {
+      callerOf(c.env.passed, 'GET /api/status');
+      return c.json(await system.status(), 200);
+    },
+  );
 
   app.openapi(
     createRoute({
@@ -206,7 +240,15 @@ export function makeRest(services: RestServices): RestApp {
       const device = await pairing.redeem(code, cleanDeviceName(name), c.env.address);
       c.header(
         'set-cookie',
-        stringifySetCookie({ name: services.cookieName, value: device.token, httpOnly: true, secure: true, sameSite: 'strict', path: '/', maxAge: COOKIE_MAX_AGE_S }),
+        stringifySetCookie({
+          name: services.cookieName,
+          value: device.token,
+          httpOnly: true,
+          secure: true,
+          sameSite: 'strict',
+          path: '/',
+          maxAge: COOKIE_MAX_AGE_S,
+        }),
       );
       return c.json({ deviceId: device.id }, 200);
     },
@@ -236,4 +278,3 @@ export function refusal(error: unknown, log: Logger): { status: number; headers:
   const problem = toProblem(error, log);
   return { status: problem.status, headers: problemHeaders(problem), body: JSON.stringify(problem) };
 }
-

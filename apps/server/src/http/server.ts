@@ -83,12 +83,22 @@ export async function listen(options: { host: string; port: number; log: Logger 
       parts.sockets.upgrade(request, socket, head, passed.caller);
     } catch (error) {
       const { status, headers, body } = refusal(error, log);
-      const lines = Object.entries({ ...SECURITY_HEADERS, ...headers, connection: 'close', 'content-length': String(Buffer.byteLength(body)) });
-      socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`);
+      const lines = Object.entries({
+        ...SECURITY_HEADERS,
+        ...headers,
+        connection: 'close',
+        'content-length': String(Buffer.byteLength(body)),
+      });
+      socket.end(
+        `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`,
+      );
     }
   };
 
-  const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, maxHeaderSize: MAX_HEADER_BYTES }, onRequest);
+  const server = createServer(
+    { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, maxHeaderSize: MAX_HEADER_BYTES },
+    onRequest,
+  );
   server.on('upgrade', onUpgrade);
   server.on('clientError', (_error, socket) => {
     if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n');

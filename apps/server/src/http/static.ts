@@ -51,7 +51,9 @@ function readAsset(root: string, file: string): [string, Asset] {
       cacheControl: path.startsWith('/assets/') ? IMMUTABLE : REVALIDATE,
       etag: `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`,
       body,
-      ...(compress ? { gzip: gzipSync(body), brotli: brotliCompressSync(body, { params: { [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY } }) } : {}),
+      ...(compress
+        ? { gzip: gzipSync(body), brotli: brotliCompressSync(body, { params: { [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY } }) }
+        : {}),
     },
   ];
 }
@@ -73,7 +75,7 @@ export function loadStaticShell(root: string): StaticShell {
     serve(request, response, path) {
       const asset = assets.get(path) ?? (extname(path) === '' ? app : undefined);
       if (!asset) return false;
-      const accepted = String(request.headers['accept-encoding'] ?? '');
+      const accepted = request.headers['accept-encoding'] ?? '';
       const encoding = asset.brotli && /\bbr\b/.test(accepted) ? 'br' : asset.gzip && /\bgzip\b/.test(accepted) ? 'gzip' : undefined;
       const body = (encoding === 'br' ? asset.brotli : encoding === 'gzip' ? asset.gzip : asset.body) ?? asset.body;
       response.setHeader('content-type', asset.type);

@@ -26,7 +26,13 @@ export interface TrpcSockets {
 export function makeTrpcSockets(options: { context: Omit<ApiContext, 'caller' | 'backlog'>; log: Logger }): TrpcSockets {
   const { context, log } = options;
   const callers = new WeakMap<IncomingMessage, Caller>();
-  const wss = new WebSocketServer({ noServer: true, maxPayload: MAX_PAYLOAD_BYTES, perMessageDeflate: false, clientTracking: true, skipUTF8Validation: false });
+  const wss = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_PAYLOAD_BYTES,
+    perMessageDeflate: false,
+    clientTracking: true,
+    skipUTF8Validation: false,
+  });
   const answered = new WeakSet<WebSocket>();
 
   const serve = getWSConnectionHandler({

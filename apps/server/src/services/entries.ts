@@ -37,7 +37,8 @@ function decode(piece: HistoryPiece, stored: Uint8Array): Uint8Array {
   try {
     // A stored piece never unpacks to more than it says: a bomb is refused at the limit.
     const limit = { maxOutputLength: piece.length };
-    bytes = piece.codec === 'none' ? stored : piece.codec === 'zstd' ? zstdDecompressSync(stored, limit) : brotliDecompressSync(stored, limit);
+    bytes =
+      piece.codec === 'none' ? stored : piece.codec === 'zstd' ? zstdDecompressSync(stored, limit) : brotliDecompressSync(stored, limit);
   } catch (error) {
     throw new DamagedHistoryError(piece.offset, error instanceof Error ? error.message : 'cannot be unpacked');
   }

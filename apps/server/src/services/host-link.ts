@@ -2,7 +2,16 @@
 // Must not know what a session or a viewer is.
 import { ApiError } from '@cotg/api';
 import type { ApiErrorCode } from '@cotg/api';
-import type { HostClient, HostErrorCode, HostEvent, HostReply, HostSession, RequestFields, RequestOptions, RequestType } from '@cotg/pty/client';
+import type {
+  HostClient,
+  HostErrorCode,
+  HostEvent,
+  HostReply,
+  HostSession,
+  RequestFields,
+  RequestOptions,
+  RequestType,
+} from '@cotg/pty/client';
 import { HostRequestError } from '@cotg/pty/client';
 import type { Logger } from '../log.ts';
 import { messageOf } from '../errors.ts';
@@ -42,7 +51,9 @@ export function apiErrorOf(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   if (error instanceof HostRequestError) {
     const code = CODES[error.code];
-    return code ? new ApiError(code, error.message, { cause: error }) : new ApiError('INTERNAL', 'The host could not do that.', { cause: error });
+    return code
+      ? new ApiError(code, error.message, { cause: error })
+      : new ApiError('INTERNAL', 'The host could not do that.', { cause: error });
   }
   return new ApiError('HOST_UNREACHABLE', 'The host does not answer; trying again.', { cause: error });
 }

@@ -2,7 +2,20 @@
 // Implements OutputPort. A viewer is a loop that pulls: nothing is queued for one that does not read.
 import { randomBytes } from 'node:crypto';
 import { ApiError, formatEventId, parseEventId } from '@cotg/api';
-import type { Ack, Attach, AttachEvent, Backlog, Caller, Input, InputResult, OutputPort, PlacedEvent, Resize, RestInput, Session } from '@cotg/api';
+import type {
+  Ack,
+  Attach,
+  AttachEvent,
+  Backlog,
+  Caller,
+  Input,
+  InputResult,
+  OutputPort,
+  PlacedEvent,
+  Resize,
+  RestInput,
+  Session,
+} from '@cotg/api';
 import type { HostSession } from '@cotg/pty/client';
 import { behind } from './entries.ts';
 import type { StreamEntry, StreamPosition } from './entries.ts';
@@ -71,7 +84,13 @@ export class OutputService implements OutputPort {
     }
   }
 
-  async *#stream(context: { request: Attach; session: HostSession; viewers: SessionViewers; viewer: Viewer; backlog: Backlog }): AsyncGenerator<PlacedEvent> {
+  async *#stream(context: {
+    request: Attach;
+    session: HostSession;
+    viewers: SessionViewers;
+    viewer: Viewer;
+    backlog: Backlog;
+  }): AsyncGenerator<PlacedEvent> {
     const { request, session, viewers, viewer, backlog } = context;
     let ephemeral = 0;
     let run = session.run;
@@ -83,7 +102,9 @@ export class OutputService implements OutputPort {
     }
     // Without a position the id names none (run 0): whoever is cut off before the snapshot begins anew.
     yield {
-      id: position ? formatEventId({ run, ...position }, (ephemeral += 1)) : formatEventId({ run: 0, offset: 0, mark: 0 }, (ephemeral += 1)),
+      id: position
+        ? formatEventId({ run, ...position }, (ephemeral += 1))
+        : formatEventId({ run: 0, offset: 0, mark: 0 }, (ephemeral += 1)),
       event: this.#hello(session, viewers, reply.lastInput),
     };
     if (!position) {
@@ -91,7 +112,14 @@ export class OutputService implements OutputPort {
       position = { offset: session.firstOffset, mark: 0 };
       yield {
         id: formatEventId({ run, ...position }, (ephemeral += 1)),
-        event: { type: 'snapshot', offset: position.offset, cols: session.cols, rows: session.rows, state: new Uint8Array(0), reason: asked ? 'gap' : 'attach' },
+        event: {
+          type: 'snapshot',
+          offset: position.offset,
+          cols: session.cols,
+          rows: session.rows,
+          state: new Uint8Array(0),
+          reason: asked ? 'gap' : 'attach',
+        },
       };
     }
     viewer.begin(position.offset);
@@ -116,7 +144,10 @@ export class OutputService implements OutputPort {
         await viewer.woken();
         continue;
       }
-      const batch = ahead.kind === 'entries' ? ahead.entries : await this.#olderEntries(request.sessionId, position, ahead.ringStart, room, viewer.signal);
+      const batch =
+        ahead.kind === 'entries'
+          ? ahead.entries
+          : await this.#olderEntries(request.sessionId, position, ahead.ringStart, room, viewer.signal);
       for (const entry of joinOutput(batch)) {
         position = behind(position, entry);
         if (entry.kind === 'mark' && entry.entry.kind === 'seam') run = entry.entry.run;
@@ -130,7 +161,13 @@ export class OutputService implements OutputPort {
   }
 
   /** One page from the journal, no more than fits the window: the viewer has fallen behind the ring. */
-  async #olderEntries(sessionId: string, position: StreamPosition, ringStart: StreamPosition, room: number, signal: AbortSignal): Promise<readonly StreamEntry[]> {
+  async #olderEntries(
+    sessionId: string,
+    position: StreamPosition,
+    ringStart: StreamPosition,
+    room: number,
+    signal: AbortSignal,
+  ): Promise<readonly StreamEntry[]> {
     const toOffset = Math.min(ringStart.offset, position.offset + room);
     for await (const page of readHistory(this.#options.host, { sessionId, from: position, toOffset, pageBytes: room }, signal)) return page;
     if (signal.aborted) return [];
@@ -141,7 +178,11 @@ export class OutputService implements OutputPort {
   async input(request: Input, _caller: Caller): Promise<InputResult> {
     // No await before the request: inputs reach the host in the order in which they came in.
     const body = request.base64 === undefined ? Buffer.from(request.data ?? '', 'utf8') : Buffer.from(request.base64, 'base64');
-    const { reply } = await this.#options.host.request('input', { sessionId: request.sessionId, viewerId: request.viewerId, n: request.n }, { body });
+    const { reply } = await this.#options.host.request(
+      'input',
+      { sessionId: request.sessionId, viewerId: request.viewerId, n: request.n },
+      { body },
+    );
     return { applied: reply.result, lastInput: reply.lastInput, endOffset: reply.endOffset };
   }
 

@@ -74,7 +74,8 @@ test('devices survive a restart and are stored as hashes only', async () => {
 
 test('guessing is slowed for everybody, and stops being slow after a minute', async () => {
   const { code } = pairing.start(owner);
-  for (let guess = 0; guess < 30; guess += 1) expect(await codeOf(pairing.redeem(`guess-${guess}`, 'x', '::1'))).toBe('PAIRING_CODE_INVALID');
+  for (let guess = 0; guess < 30; guess += 1)
+    expect(await codeOf(pairing.redeem(`guess-${guess}`, 'x', '::1'))).toBe('PAIRING_CODE_INVALID');
   expect(await codeOf(pairing.redeem(code, 'phone', '::1'))).toBe('TOO_MANY_REQUESTS');
   now += 60_000;
   expect(await codeOf(pairing.redeem(code, 'phone', '::1'))).toBe('no error');

@@ -14,7 +14,10 @@ const COALESCE_BYTES = 8 * 1024;
 /** Spent entries at the front of the array before it is shortened. */
 const COMPACT_AT = 512;
 
-export type Ahead = { readonly kind: 'entries'; readonly entries: readonly StreamEntry[] } | { readonly kind: 'behind'; readonly ringStart: StreamPosition } | { readonly kind: 'end' };
+export type Ahead =
+  | { readonly kind: 'entries'; readonly entries: readonly StreamEntry[] }
+  | { readonly kind: 'behind'; readonly ringStart: StreamPosition }
+  | { readonly kind: 'end' };
 
 export class SessionFeed {
   readonly sessionId: string;
@@ -74,7 +77,8 @@ export class SessionFeed {
   take(event: HostEvent, body: Uint8Array): void {
     if (event.type === 'lagged') return this.restart();
     if (event.type !== 'output' && event.type !== 'mark') return;
-    const entry: StreamEntry = event.type === 'output' ? { kind: 'output', offset: event.offset, bytes: body } : { kind: 'mark', entry: event.entry };
+    const entry: StreamEntry =
+      event.type === 'output' ? { kind: 'output', offset: event.offset, bytes: body } : { kind: 'mark', entry: event.entry };
     this.#append(entry);
     this.#changed();
   }
@@ -84,7 +88,12 @@ export class SessionFeed {
     // Contiguous or not at all: a hole in the ring would be a hole on a screen.
     if (entry.kind === 'output' && entry.offset !== this.#end.offset) return this.restart();
     const last = this.#ring.at(-1);
-    if (entry.kind === 'output' && last?.kind === 'output' && last.bytes.length + entry.bytes.length <= COALESCE_BYTES && this.#ring.length > this.#head) {
+    if (
+      entry.kind === 'output' &&
+      last?.kind === 'output' &&
+      last.bytes.length + entry.bytes.length <= COALESCE_BYTES &&
+      this.#ring.length > this.#head
+    ) {
       const joined = new Uint8Array(last.bytes.length + entry.bytes.length);
       joined.set(last.bytes);
       joined.set(entry.bytes, last.bytes.length);
@@ -140,7 +149,9 @@ export class SessionFeed {
     while (low < high) {
       const middle = (low + high) >>> 1;
       const entry = this.#ring[middle];
-      const isBehind = entry === undefined || (entry.kind === 'output' ? entry.offset + entry.bytes.length > position.offset : entry.entry.mark > position.mark);
+      const isBehind =
+        entry === undefined ||
+        (entry.kind === 'output' ? entry.offset + entry.bytes.length > position.offset : entry.entry.mark > position.mark);
       if (isBehind) high = middle;
       else low = middle + 1;
     }

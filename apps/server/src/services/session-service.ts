@@ -86,7 +86,9 @@ export class SessionService implements SessionsPort {
 
     const { reply } = await this.#options.host.request('list', {});
     if (reply.sessions.filter(isAlive).length >= this.#options.maxSessions) {
-      throw new ApiError('TOO_MANY_SESSIONS', `There are already ${this.#options.maxSessions} living sessions.`, { hint: 'End one, or raise COTG_MAX_SESSIONS.' });
+      throw new ApiError('TOO_MANY_SESSIONS', `There are already ${this.#options.maxSessions} living sessions.`, {
+        hint: 'End one, or raise COTG_MAX_SESSIONS.',
+      });
     }
     const sessionId = randomUUID();
     const created = await this.#options.host.request('create', {
@@ -196,7 +198,10 @@ export class SessionService implements SessionsPort {
 
   #waitForEnd(id: string): { session: Promise<HostSession>; cancel: () => void } {
     const { promise, resolve, reject } = Promise.withResolvers<HostSession>();
-    const timer = setTimeout(() => reject(new ApiError('INTERNAL', 'The program did not end in time; it may still be ending.')), KILL_WAIT_MS);
+    const timer = setTimeout(
+      () => reject(new ApiError('INTERNAL', 'The program did not end in time; it may still be ending.')),
+      KILL_WAIT_MS,
+    );
     const stop = this.#ends.listen((session) => {
       if (session.id === id) resolve(session);
     });
@@ -226,7 +231,13 @@ export class SessionService implements SessionsPort {
   }
 
   async #audit(caller: Caller, action: string, sessionId: string): Promise<void> {
-    await this.#options.catalog.audit.append({ at: Date.now(), actor: caller.kind === 'owner' ? 'owner' : caller.deviceId, action, sessionId, detail: { address: caller.address } });
+    await this.#options.catalog.audit.append({
+      at: Date.now(),
+      actor: caller.kind === 'owner' ? 'owner' : caller.deviceId,
+      action,
+      sessionId,
+      detail: { address: caller.address },
+    });
   }
 
   close(): void {

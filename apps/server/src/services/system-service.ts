@@ -19,7 +19,12 @@ export class SystemService implements SystemPort {
       screens: null,
       dataDir: this.#options.dataDir,
       sessions: host.sessions,
-      storage: { state: host.storage, journalBytes: host.journalBytes, catalogBytes: statSync(this.#options.catalogPath).size, damaged: [] },
+      storage: {
+        state: host.storage,
+        journalBytes: host.journalBytes,
+        catalogBytes: statSync(this.#options.catalogPath).size,
+        damaged: [],
+      },
     };
   }
 }

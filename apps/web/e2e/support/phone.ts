@@ -103,7 +103,9 @@ export async function paintedRows(page: Page): Promise<{ rows: string[]; offset:
       await frame();
       await frame();
       if (before === terminal?.dataset['offset']) {
-        const rows = [...document.querySelectorAll('.xterm-rows > div')].map((row) => (row.textContent ?? '').replaceAll('\u00a0', ' ').trimEnd());
+        const rows = [...document.querySelectorAll('.xterm-rows > div')].map((row) =>
+          (row.textContent ?? '').replaceAll('\u00a0', ' ').trimEnd(),
+        );
         return { rows, offset: Number(before) };
       }
     }

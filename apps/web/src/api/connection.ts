@@ -72,7 +72,7 @@ export function createConnection(): Connection {
   return { client, state, banner: createBanner(state), retryNow: () => reconnect('asked for') };
 }
 
-function createBanner(state: Accessor<LinkState>): Accessor<string | undefined> {
+export function createBanner(state: Accessor<LinkState>): Accessor<string | undefined> {
   const [isLate, setLate] = createSignal(false);
   const isDown = createMemo(() => state() !== 'live' && state() !== 'signed-out');
   createEffect(() => {

@@ -118,9 +118,7 @@ function SessionCard(props: SessionCardProps): JSX.Element {
           <span class="card-title">{props.session.title}</span>
           <span class="card-age">{age()}</span>
         </span>
-        <span class="card-detail">
-          {detail()}
-        </span>
+        <span class="card-detail">{detail()}</span>
         <span class={`state ${words().tone}`}>
           <span class="state-glyph" aria-hidden="true">
             {words().glyph}

@@ -181,7 +181,7 @@ export class AttachStream {
     this.#options.onSize(cols, rows);
   }
 
-  /** The viewer's terminal is replaced: a blank one from here on. */
+  /** The viewer's terminal is replaced by a blank one: snapshots with content are not sent yet. */
   #begin(snapshot: { readonly offset: number; readonly cols: number; readonly rows: number }): void {
     this.#content += 1;
     this.#setSize(snapshot);

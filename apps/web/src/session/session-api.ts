@@ -1,6 +1,6 @@
 // Owns how the session's calls look on the wire: the typed client's promises and errors become plain outcomes.
 import { errorCodeOf } from '@cotg/api/client';
-import type { ApiErrorCode, AttachEvent, Client } from '@cotg/api/client';
+import type { ApiErrorCode, Client } from '@cotg/api/client';
 import type { StreamApi } from './attach-stream.ts';
 import type { InputContent, SendOutcome } from './input-queue.ts';
 
@@ -22,8 +22,7 @@ export function makeStreamApi(client: Client, address: SessionAddress): StreamAp
   return {
     attach: (request, { onEvent, onEnded }) =>
       client.api.session.attach.subscribe(request, {
-        // The inferred type is that of JSON; on our wire bytes stay bytes.
-        onData: ({ id, data }) => onEvent({ id, data: data as AttachEvent }),
+        onData: ({ id, data }) => onEvent({ id, data }),
         onError: onEnded,
         onStopped: () => onEnded(undefined),
       }),

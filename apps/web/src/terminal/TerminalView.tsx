@@ -39,6 +39,8 @@ export function TerminalView(props: TerminalViewProps): JSX.Element {
   const { terminal } = untrack(() => ({ terminal: props.terminal }));
   const { xterm } = terminal;
   const [room, setRoom] = createSignal<Box>();
+  let rowHeight = 0;
+  let slidBy = 0;
 
   const screenBox = (): Box => {
     const screen = xterm.element?.querySelector('.xterm-screen');
@@ -51,10 +53,11 @@ export function TerminalView(props: TerminalViewProps): JSX.Element {
     return { width: (width / xterm.cols) * scale, height: (height / xterm.rows) * scale };
   };
 
+  /** Called with every frame that is drawn: it must not make the browser lay out again. */
   const slide = (): void => {
-    const height = screenBox().height;
-    const cursorTop = (height / xterm.rows) * xterm.buffer.active.cursorY;
-    const by = slideForCursor(height, stage.clientHeight, cursorTop);
+    const by = slideForCursor(rowHeight * xterm.rows, untrack(room)?.height ?? 0, rowHeight * xterm.buffer.active.cursorY);
+    if (by === slidBy) return;
+    slidBy = by;
     sheet.style.transform = by === 0 ? '' : `translateY(-${by}px)`;
   };
 
@@ -65,6 +68,7 @@ export function TerminalView(props: TerminalViewProps): JSX.Element {
     const cell = cellBox();
     const font = grid && !isController ? fontForColumns(grid.cols, current, cell.width, FONT_PX) : FONT_PX;
     if (xterm.options.fontSize !== font) xterm.options.fontSize = font;
+    rowHeight = screenBox().height / xterm.rows;
     props.onFits(fitGrid(current, cell));
     slide();
   };

@@ -72,7 +72,7 @@ export function watchTouchScroll({ surface, terminal, typeKeys, glides }: TouchS
         return;
       case 'wheel': {
         const turns = counter.take(px, Math.max(cell, WHEEL_STEP_PX));
-        turnWheel(Math.max(-MAX_TURNS_PER_MOVE, Math.min(MAX_TURNS_PER_MOVE, turns)), cell, at);
+        turnWheel(Math.max(-MAX_TURNS_PER_MOVE, Math.min(MAX_TURNS_PER_MOVE, turns)), at);
         return;
       }
       case 'pages': {
@@ -81,13 +81,12 @@ export function watchTouchScroll({ surface, terminal, typeKeys, glides }: TouchS
       }
     }
   };
-  const turnWheel = (turns: number, cell: number, at: { x: number; y: number }): void => {
+  const turnWheel = (turns: number, at: { x: number; y: number }): void => {
     const screen = terminal.element?.querySelector('.xterm-screen');
     for (let i = 0; i < Math.abs(turns); i += 1) {
-      // Whole cells: the emulator adds up parts of them and would lag behind the finger.
-      screen?.dispatchEvent(
-        new WheelEvent('wheel', { deltaY: -Math.sign(turns) * cell, clientX: at.x, clientY: at.y, bubbles: true, cancelable: true }),
-      );
+      // In lines: pixels below 50 count as a trackpad's and would be taken at a third.
+      const turn = { deltaMode: WheelEvent.DOM_DELTA_LINE, deltaY: -Math.sign(turns), clientX: at.x, clientY: at.y };
+      screen?.dispatchEvent(new WheelEvent('wheel', { ...turn, bubbles: true, cancelable: true }));
     }
   };
 

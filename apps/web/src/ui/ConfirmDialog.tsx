@@ -21,7 +21,7 @@ export function ConfirmDialog(props: ConfirmDialogProps): JSX.Element {
   let dialog!: HTMLDialogElement;
   createEffect(() => {
     if (props.question) dialog.showModal();
-    else dialog.close();
+    else if (dialog.open) dialog.close();
   });
   const answer = (isYes: boolean): void => {
     const { question } = props;

@@ -1,7 +1,7 @@
 // The port through which the API reaches a terminal's stream: viewers, input, size. Implemented by apps/server.
 import type { Ack, Attach, AttachEvent, Input, InputResult, Resize } from '../schema/output.ts';
 import type { Session } from '../schema/session.ts';
-import type { Caller } from '../context.ts';
+import type { Caller } from '../caller.ts';
 
 /** One event with its place in the stream, from which a later attach goes on. */
 export interface PlacedEvent {

@@ -1,5 +1,5 @@
 // The port through which devices are let in. Implemented by apps/server.
-import type { Caller } from '../context.ts';
+import type { Caller } from '../caller.ts';
 import type { PairingLink } from '../schema/status.ts';
 
 export interface PairingPort {

@@ -1,6 +1,6 @@
 // The port through which the API reaches sessions. Implemented by apps/server. Failures are ApiError.
 import type { CreateSession, Session, SessionListEvent, UpdateSession } from '../schema/session.ts';
-import type { Caller } from '../context.ts';
+import type { Caller } from '../caller.ts';
 
 export interface SessionsPort {
   /** Newest activity first. */

@@ -16,6 +16,9 @@ test('two events at one position have different ids', () => {
   expect(formatEventId(position, 1)).not.toBe(formatEventId(position, 2));
 });
 
-test.each(['', '1', '1.2', '1.2.3.4', 'a.b.c', '1.-2.3', '1.2.99999999999999999', ' 1.2.3', '1.2.3\n', '1e3.2.3'])('%j is not an event id', (id) => {
-  expect(parseEventId(id)).toBeUndefined();
-});
+test.each(['', '1', '1.2', '1.2.3.4', 'a.b.c', '1.-2.3', '1.2.99999999999999999', ' 1.2.3', '1.2.3\n', '1e3.2.3'])(
+  '%j is not an event id',
+  (id) => {
+    expect(parseEventId(id)).toBeUndefined();
+  },
+);
