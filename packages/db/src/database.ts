@@ -9,6 +9,7 @@ import Database from 'better-sqlite3';
 import { openError, SchemaError, StorageError } from './errors.ts';
 import { checkSchema, migrateToLatest } from './migrate.ts';
 import type { SchemaIdentity } from './migrate.ts';
+import { openReadonly } from './readonly-database.ts';
 
 /** Output of terminals and hashes of tokens: for the owner alone. SQLite gives -wal and -shm the mode of the database file. */
 const FILE_MODE = 0o600;
@@ -18,8 +19,6 @@ const FILE_MODE = 0o600;
  * open makes it matter; the wait is on the main loop, and terminals must not stand still for it.
  */
 const WRITER_BUSY_TIMEOUT_MS = 150;
-/** The same for a reader, which waits in a worker (ms): for recovery of the log after a crash, or a checkpoint's last moment. */
-const READER_BUSY_TIMEOUT_MS = 2000;
 
 /** The page size all measurements were made with: 8 KB and 16 KB pages wrote 1.2 to 2 times as much per commit. */
 const PAGE_SIZE_BYTES = 4096;
@@ -49,13 +48,6 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Databa
     db?.close();
     throw error instanceof SchemaError || error instanceof StorageError ? error : openError(path, error);
   }
-}
-
-/** For reading in a worker thread while the main thread has the file open for writing. */
-export function openReadonly(path: string): Database.Database {
-  const db = new Database(path, { readonly: true, fileMustExist: true, timeout: READER_BUSY_TIMEOUT_MS });
-  db.pragma('query_only = on');
-  return db;
 }
 
 function requireDirectory(path: string): void {

@@ -135,20 +135,24 @@ describe('history', () => {
     await journal.close();
   });
 
-  it('more marks than fit in a page are given over several, each once', async () => {
+  it.each([
+    ['at one offset before all output', 1, 4000],
+    ['at one offset at the end of the journal', 4999, 5000],
+    ['each at an offset of its own', 1, 0],
+  ])('more marks than fit in a page are given over several, each once: %s', async (_where, outputFrom, outputBehind) => {
     using directory = temporaryDirectory();
-    const journal = await openJournal({ path: directory.file('journal.db'), synchronous: 'normal' });
+    await using journal = await openJournal({ path: directory.file('journal.db'), synchronous: 'normal' });
     const { id } = journal.createSession(newSession({ cols: 1 }));
+    journal.append(id, Buffer.alloc(outputFrom));
     for (let cols = 2; cols <= 5000; cols++) {
       journal.resized(id, cols, 24);
-      if (cols > 4000) journal.append(id, Buffer.from([cols % 256]));
+      if (cols > outputBehind) journal.append(id, Buffer.from([cols % 256]));
     }
     journal.flush();
     const { stream, pages } = await readHistory(journal, id, { maxBytes: 1_000_000 });
     const cols = stream.flatMap((entry) => ('mark' in entry && entry.mark.kind === 'resize' ? [entry.mark.cols] : []));
     expect(cols).toEqual(Array.from({ length: 5000 }, (_, at) => at + 1));
     expect(pages).toBe(3);
-    await journal.close();
   });
 });
 

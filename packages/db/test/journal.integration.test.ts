@@ -1,8 +1,11 @@
 import Database from 'better-sqlite3';
 import { describe, expect, it, vi } from 'vitest';
-import { openJournal } from '../src/journal.ts';
+import { openDatabase } from '../src/database.ts';
+import { openJournal, SqliteJournal } from '../src/journal.ts';
+import { journalSchema } from '../src/journal/migrations/index.ts';
 import type { CommittedEntry, JournalNotice } from '../src/journal.ts';
 import { openTestJournal, temporaryDirectory } from '../src/testing.ts';
+import { pattern } from './support/pattern.ts';
 import { joinStream, marksOf, outputOf, readHistory } from './support/read-history.ts';
 import { collectCommitted, CREATED_AT, EXITED, newSession, text } from './support/sessions.ts';
 
@@ -264,6 +267,33 @@ describe('when storing fails', () => {
     expect(Buffer.concat(output).toString()).toBe('kept and kept');
     expect(notices.map((notice) => notice.kind)).toEqual(['storage-paused', 'storage-resumed']);
     expect(notices[0]).toMatchObject({ code: 'SQLITE_BUSY', pendingBytes: 4 });
+  });
+
+  it('a full disk pauses storing without losing or doubling a byte', async () => {
+    using directory = temporaryDirectory();
+    const path = directory.file('journal.db');
+    const notices: JournalNotice[] = [];
+    const db = await openDatabase({ path, synchronous: 'normal', identity: journalSchema });
+    await using journal = new SqliteJournal(db, { path, synchronous: 'normal', onNotice: (notice) => notices.push(notice) });
+    const { id } = journal.createSession(newSession());
+    // SQLite's own limit of the file's size fails as a full disk does: in the middle of a transaction, with SQLITE_FULL.
+    db.pragma('max_page_count = 300');
+    for (let from = 0; from < 3_000_000; from += 10_000) journal.append(id, pattern(0, from, from + 10_000));
+    journal.flush();
+    expect(journal.stats().storage).toBe('paused');
+    expect(notices).toMatchObject([{ kind: 'storage-paused', code: 'SQLITE_FULL' }]);
+    const stored = journal.session(id)?.endOffset ?? 0;
+    expect(stored).toBeGreaterThan(0);
+    expect(stored + journal.pendingBytes(id)).toBe(3_000_000);
+    expect(() => journal.createSession(newSession({ command: ['x'.repeat(1_000_000)] }))).toThrow(
+      expect.objectContaining({ code: 'STORAGE_FAILED' }),
+    );
+    db.pragma('max_page_count = 1000000');
+    await vi.waitFor(() => expect(journal.pendingBytes(id)).toBe(0), { timeout: 10_000 });
+    const { stream } = await readHistory(journal, id, { maxBytes: 1_000_000 });
+    expect(outputOf(stream).equals(pattern(0, 0, 3_000_000))).toBe(true);
+    expect(notices.at(-1)).toMatchObject({ kind: 'storage-resumed' });
+    expect(journal.sessions().length).toBe(1);
   });
 
   it('a run that ended meanwhile is refused loudly and stored by itself later, once', async () => {

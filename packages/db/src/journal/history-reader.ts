@@ -4,6 +4,7 @@ import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { StorageError } from '../errors.ts';
 import type { ReaderReply, ReaderWorkerData } from './reader-messages.ts';
+import { compileReaderQueries } from './reader-queries.ts';
 import type { PageRequest } from './reader.ts';
 import type { HistoryPage } from './types.ts';
 
@@ -111,7 +112,7 @@ export class HistoryReader {
   #startWorker(): Worker {
     // Beside this file, with the same ending: .ts when run from source, .js after the build.
     const file = new URL(`./reader-worker${extname(import.meta.url)}`, import.meta.url);
-    const workerData: ReaderWorkerData = { path: this.#options.path };
+    const workerData: ReaderWorkerData = { path: this.#options.path, queries: compileReaderQueries() };
     // No inherited flags: the worker needs none, and a test runner's would break it.
     const worker = new Worker(file, { workerData, execArgv: [], name: 'journal-reader' });
     worker.on('message', (reply: ReaderReply) => {

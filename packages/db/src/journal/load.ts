@@ -3,7 +3,8 @@
 import type Database from 'better-sqlite3';
 import { sql } from 'kysely';
 import { StorageError } from '../errors.ts';
-import { makeQueryBuilder, prepare } from '../statement.ts';
+import { compile, makeQueryBuilder } from '../compile.ts';
+import { prepare } from '../statement.ts';
 import { MARK_KIND } from './schema.ts';
 import type { JournalSchema } from './schema.ts';
 import { makeRecord, SessionBook } from './session-book.ts';
@@ -33,26 +34,32 @@ interface Stored {
 /** What segments say, by session key; the tail, which lies behind them, is added row by row. */
 function readSegments(db: Database.Database): Map<number, Stored> {
   const q = makeQueryBuilder<JournalSchema>();
-  const segments = prepare<None, { session: number; end: number; stored: number }>(db, [], () =>
-    q
-      .selectFrom('segment')
-      .select(['session', sql<number>`max(off + len)`.as('end'), sql<number>`sum(length(data))`.as('stored')])
-      .groupBy('session'),
+  const segments = prepare(
+    db,
+    compile<None, { session: number; end: number; stored: number }>([], () =>
+      q
+        .selectFrom('segment')
+        .select(['session', sql<number>`max(off + len)`.as('end'), sql<number>`sum(length(data))`.as('stored')])
+        .groupBy('session'),
+    ),
   );
   return new Map(segments.all({}).map((row) => [row.session, { endOffset: row.end, bytes: row.stored }]));
 }
 
 function readSessions(db: Database.Database, segments: ReadonlyMap<number, Stored>): SessionRecord[] {
   const q = makeQueryBuilder<JournalSchema>();
-  const newestRuns = prepare<None, NewestRun>(db, [], () =>
-    q
-      .selectFrom('session')
-      .innerJoin('run', 'run.session', 'session.id')
-      .where('run.run', '=', sql<number>`(select max(run) from run where run.session = session.id)`)
-      .selectAll('session')
-      .select(['run.run', 'run.state', 'run.pid', 'run.start_time', 'run.boot_id', 'run.ended_at', 'run.reason', 'run.exit_code'])
-      .select('run.signal')
-      .orderBy('session.id'),
+  const newestRuns = prepare(
+    db,
+    compile<None, NewestRun>([], () =>
+      q
+        .selectFrom('session')
+        .innerJoin('run', 'run.session', 'session.id')
+        .where('run.run', '=', sql<number>`(select max(run) from run where run.session = session.id)`)
+        .selectAll('session')
+        .select(['run.run', 'run.state', 'run.pid', 'run.start_time', 'run.boot_id', 'run.ended_at', 'run.reason', 'run.exit_code'])
+        .select('run.signal')
+        .orderBy('session.id'),
+    ),
   );
   return newestRuns.all({}).map((row) => {
     const segment = segments.get(row.id);
@@ -89,11 +96,14 @@ function indexLogs(db: Database.Database, book: SessionBook): LogEnds {
   const q = makeQueryBuilder<JournalSchema>();
   const records = new Map([...book.records()].map((record) => [record.key, record]));
 
-  const tail = prepare<None, { id: number; session: number; off: number; len: number }>(db, [], () =>
-    q
-      .selectFrom('tail')
-      .select(['id', 'session', 'off', sql<number>`length(data)`.as('len')])
-      .orderBy('id'),
+  const tail = prepare(
+    db,
+    compile<None, { id: number; session: number; off: number; len: number }>([], () =>
+      q
+        .selectFrom('tail')
+        .select(['id', 'session', 'off', sql<number>`length(data)`.as('len')])
+        .orderBy('id'),
+    ),
   );
   let lastTailRow = 0;
   for (const row of tail.iterate({})) {
@@ -110,8 +120,11 @@ function indexLogs(db: Database.Database, book: SessionBook): LogEnds {
     record.queuedEnd = row.off + row.len;
   }
 
-  const marks = prepare<None, { id: number; session: number; mark: number; off: number; at: number; kind: number }>(db, [], () =>
-    q.selectFrom('mark').select(['id', 'session', 'mark', 'off', 'at', 'kind']).orderBy('id'),
+  const marks = prepare(
+    db,
+    compile<None, { id: number; session: number; mark: number; off: number; at: number; kind: number }>([], () =>
+      q.selectFrom('mark').select(['id', 'session', 'mark', 'off', 'at', 'kind']).orderBy('id'),
+    ),
   );
   let lastMarkRow = 0;
   for (const row of marks.iterate({})) {

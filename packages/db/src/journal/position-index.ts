@@ -2,8 +2,10 @@
 // every row of every session. A sparse list of (offset, row) per session, kept in memory, says from which row to look.
 // Invariant: every entry with an offset >= x lies in a row >= rowBefore(x); every one with an offset <= x in a row <= rowAfter(x).
 
-/** Rows of the log between two samples: reading 1024 rows of 4 KB takes 2-4 ms, and a million rows cost about 1000 samples a session. */
+/** Rows of the log between two samples: passing over 1024 rows takes 2-4 ms, and a million rows cost about 1000 samples a session. */
 const SAMPLE_ROWS = 1024;
+/** Output of the session between two samples (bytes): rows of a flood hold up to 512 KiB each, so few of them are far. */
+const SAMPLE_BYTES = 1024 * 1024;
 
 export class PositionIndex {
   readonly #offsets: number[] = [];
@@ -30,8 +32,11 @@ export class PositionIndex {
   add(offset: number, row: number): void {
     if (this.#firstRow === 0) this.#firstRow = row;
     this.#lastRow = row;
-    const sampled = this.#rows.at(-1);
-    if (sampled !== undefined && row - sampled < this.#spacing) return;
+    const sampledRow = this.#rows.at(-1);
+    const sampledOffset = this.#offsets.at(-1);
+    if (sampledRow !== undefined && sampledOffset !== undefined) {
+      if (row - sampledRow < this.#spacing && offset - sampledOffset < SAMPLE_BYTES) return;
+    }
     this.#offsets.push(offset);
     this.#rows.push(row);
   }

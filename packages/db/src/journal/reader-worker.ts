@@ -1,8 +1,9 @@
 // The reader worker: a connection that cannot write and one request at a time. Started and ended by history-reader.ts.
 // Must not decide anything; it reads pages (reader.ts) so that a long read never holds up a terminal.
+// Must not load Kysely (100 ms): somebody who comes back to a terminal waits for the start of this worker.
 import { parentPort, workerData } from 'node:worker_threads';
-import { openReadonly } from '../database.ts';
 import { InvariantError, sqliteCode, StorageError } from '../errors.ts';
+import { openReadonly } from '../readonly-database.ts';
 import type { ReaderReply, ReaderWorkerData } from './reader-messages.ts';
 import { JournalReader } from './reader.ts';
 import type { PageRequest } from './reader.ts';
@@ -11,8 +12,8 @@ const port = parentPort;
 if (port === null) throw new InvariantError('the reader worker runs in a worker thread only');
 
 // Set by history-reader.ts, the only starter.
-const { path } = workerData as ReaderWorkerData;
-const reader = new JournalReader(openReadonly(path));
+const { path, queries } = workerData as ReaderWorkerData;
+const reader = new JournalReader(openReadonly(path), queries);
 
 port.on('message', (request: PageRequest) => {
   const reply = answer(request);

@@ -8,14 +8,11 @@
 //
 // Where to look (rows) is a hint. Output must join without a hole; if it does not from the hinted row on, the log is read from its start.
 import type Database from 'better-sqlite3';
-import { sql } from 'kysely';
 import { StorageError } from '../errors.ts';
-import { makeQueryBuilder, prepare } from '../statement.ts';
-import type { Statement } from '../statement.ts';
+import { prepare } from '../statement.ts';
 import { rowToMark } from './marks.ts';
-import type { MarkRow } from './marks.ts';
+import type { ReaderQueries, TailSize } from './reader-queries.ts';
 import { SEGMENT_CODEC } from './schema.ts';
-import type { JournalSchema } from './schema.ts';
 import type { HistoryPage, HistoryPiece, MarkEntry } from './types.ts';
 
 /** Most marks in one page: about 200 KB of header. More marks than that end the page earlier. */
@@ -58,21 +55,16 @@ interface Found {
   readonly nextRow: number;
 }
 
-interface TailSize {
-  readonly id: number;
-  readonly off: number;
-  readonly len: number;
-}
-
 export class JournalReader {
   readonly #begin: Database.Statement;
   readonly #commit: Database.Statement;
   readonly #statements: ReturnType<typeof prepareStatements>;
 
-  constructor(db: Database.Database) {
+  /** The queries are those of reader-queries.ts. */
+  constructor(db: Database.Database, queries: ReaderQueries) {
     this.#begin = db.prepare('begin');
     this.#commit = db.prepare('commit');
-    this.#statements = prepareStatements(db);
+    this.#statements = prepareStatements(db, queries);
   }
 
   /** Throws JOURNAL_DAMAGED when stored output has a hole. */
@@ -181,7 +173,15 @@ export class JournalReader {
   }
 
   #marks({ session, fromOffset, afterMark, markRow, lastMarkRow }: PageRequest, toOffset: number): MarkEntry[] {
-    const rows = this.#statements.marks.all({ session, afterMark, from: fromOffset, to: toOffset, row: markRow, last: lastMarkRow });
+    const rows = this.#statements.marks.all({
+      session,
+      afterMark,
+      from: fromOffset,
+      to: toOffset,
+      row: markRow,
+      last: lastMarkRow,
+      limit: MAX_PAGE_MARKS + 1,
+    });
     return rows.map(rowToMark);
   }
 }
@@ -211,62 +211,12 @@ function join(pieces: readonly StoredPiece[]): Uint8Array {
   return joined;
 }
 
-type TailRow = { off: number; data: Uint8Array };
-type SegmentRow = { off: number; len: number; codec: number; crc: number; data: Uint8Array };
-type Key = { session: number };
-
-function prepareStatements(db: Database.Database): {
-  session: Statement<Key, { first_offset: number }>;
-  segmentAt: Statement<Key & { at: number }, SegmentRow>;
-  tailSizes: Statement<Key & { row: number; last: number; from: number; limit: number }, TailSize>;
-  tailData: Statement<Key & { row: number; last: number }, TailRow>;
-  marks: Statement<Key & { afterMark: number; from: number; to: number; row: number; last: number }, MarkRow>;
-} {
-  const q = makeQueryBuilder<JournalSchema>();
+function prepareStatements(db: Database.Database, queries: ReaderQueries) {
   return {
-    session: prepare(db, ['session'], (p) => q.selectFrom('session').select('first_offset').where('id', '=', p.session)),
-    segmentAt: prepare(db, ['session', 'at'], (p) =>
-      q
-        .selectFrom('segment')
-        .select(['off', 'len', 'codec', 'crc', 'data'])
-        .where('session', '=', p.session)
-        .where('off', '<=', p.at)
-        .orderBy('off', 'desc')
-        .limit(1),
-    ),
-    // length() of a blob is in the row's header: sizing does not read the output.
-    tailSizes: prepare(db, ['session', 'row', 'last', 'from', 'limit'], (p) =>
-      q
-        .selectFrom('tail')
-        .select(['id', 'off', sql<number>`length(data)`.as('len')])
-        .where('id', '>=', p.row)
-        .where('id', '<=', p.last)
-        .where('session', '=', p.session)
-        .where(sql<number>`off + length(data)`, '>', p.from)
-        .orderBy('id')
-        .limit(p.limit),
-    ),
-    tailData: prepare(db, ['session', 'row', 'last'], (p) =>
-      q
-        .selectFrom('tail')
-        .select(['off', 'data'])
-        .where('id', '>=', p.row)
-        .where('id', '<=', p.last)
-        .where('session', '=', p.session)
-        .orderBy('id'),
-    ),
-    marks: prepare(db, ['session', 'afterMark', 'from', 'to', 'row', 'last'], (p) =>
-      q
-        .selectFrom('mark')
-        .selectAll()
-        .where('id', '>=', p.row)
-        .where('id', '<=', p.last)
-        .where('session', '=', p.session)
-        .where('mark', '>', p.afterMark)
-        .where('off', '>=', p.from)
-        .where('off', '<=', p.to)
-        .orderBy('id')
-        .limit(MAX_PAGE_MARKS + 1),
-    ),
+    session: prepare(db, queries.session),
+    segmentAt: prepare(db, queries.segmentAt),
+    tailSizes: prepare(db, queries.tailSizes),
+    tailData: prepare(db, queries.tailData),
+    marks: prepare(db, queries.marks),
   };
 }

@@ -54,6 +54,23 @@ describe('write queue', () => {
     expect(marks).toEqual([6]);
   });
 
+  it('gives back what was put in, in order, whatever the room', () => {
+    for (let room = 1; room <= 12; room++) {
+      const queue = new WriteQueue();
+      queue.pushBytes(1, 0, Buffer.from('abc'), 0);
+      queue.pushBytes(1, 3, Buffer.from('d'), 0);
+      queue.pushBytes(1, 4, Buffer.from('efghij'), 0);
+      let read = '';
+      while (queue.bytes > 0) {
+        const slices = queue.peek(room, all);
+        read += slices.map((slice) => Buffer.from(slice.bytes).toString()).join('');
+        queue.drop(slices);
+        expect(read.length + queue.bytes).toBe(10);
+      }
+      expect(read).toBe('abcdefghij');
+    }
+  });
+
   it('a mark exactly at the cut comes with the output before it', () => {
     const queue = new WriteQueue();
     queue.pushBytes(1, 0, Buffer.alloc(4), 0);

@@ -1,14 +1,13 @@
-// Owns every statement that changes journal.db, each change one transaction. Synchronous: it runs on the host's loop, on the only
+// Owns every change of journal.db, each one transaction. Synchronous: it runs on the host's loop, on the only
 // connection that writes. Must not know when to commit (commit-policy.ts) nor what the host is told.
 // Invariant: a call either stores all of its change or throws what SQLite threw and has changed nothing.
 import type Database from 'better-sqlite3';
-import { sql } from 'kysely';
-import { makeQueryBuilder, prepare } from '../statement.ts';
+import { InvariantError } from '../errors.ts';
 import { markToRow } from './marks.ts';
-import type { MarkRow } from './marks.ts';
-import type { JournalSchema } from './schema.ts';
 import type { Slice } from './write-queue.ts';
 import type { MarkEntry, NewSession, ProcessIdentity } from './types.ts';
+import { prepareWriterStatements } from './writer-statements.ts';
+import type { WriterStatements } from './writer-statements.ts';
 
 /** Rows of a log looked at in one step of a purge, and most bytes deleted in it: 1-3 ms on the loop. */
 const PURGE_STEP_ROWS = 1024;
@@ -31,11 +30,9 @@ export interface ActivitySave {
   readonly at: number;
 }
 
-type Statements = ReturnType<typeof prepareStatements>;
-
 export class JournalWriter {
   readonly #db: Database.Database;
-  readonly #statements: Statements;
+  readonly #statements: WriterStatements;
   readonly #begin: Database.Statement;
   readonly #commit: Database.Statement;
   readonly #rollback: Database.Statement;
@@ -44,7 +41,7 @@ export class JournalWriter {
 
   constructor(db: Database.Database, ends: LogEnds) {
     this.#db = db;
-    this.#statements = prepareStatements(db);
+    this.#statements = prepareWriterStatements(db);
     // `immediate` takes the write lock first: waiting for it in the middle of a transaction could only fail.
     this.#begin = db.prepare('begin immediate');
     this.#commit = db.prepare('commit');
@@ -95,7 +92,7 @@ export class JournalWriter {
         idle_timeout_ms: session.idleTimeoutMs,
       });
       const key = this.#statements.sessionKey.get({ uuid: session.id })?.id;
-      if (key === undefined) throw new Error('the session just stored cannot be read');
+      if (key === undefined) throw new InvariantError('the session just stored cannot be read');
       this.#statements.insertRun.run({ session: key, run: 1, from_offset: 0 });
       const markRows = marks.map((entry) => {
         this.#storeMark(++markRow, key, entry);
@@ -184,95 +181,4 @@ export class JournalWriter {
       throw error;
     }
   }
-}
-
-function prepareStatements(db: Database.Database) {
-  const q = makeQueryBuilder<JournalSchema>();
-  type Key = { session: number };
-  type LogRange = { session: number; after: number; last: number };
-  return {
-    insertTail: prepare<{ id: number; session: number; off: number; data: Uint8Array }>(db, ['id', 'session', 'off', 'data'], (p) =>
-      q.insertInto('tail').values(p),
-    ),
-    insertMark: prepare<MarkRow>(db, ['id', 'session', 'mark', 'off', 'at', 'kind', 'cols', 'rows', 'run', 'lost_bytes', 'detail'], (p) =>
-      q.insertInto('mark').values(p),
-    ),
-    saveActivity: prepare<Key & { at: number }>(db, ['session', 'at'], (p) =>
-      q.updateTable('session').set({ last_activity_at: p.at }).where('id', '=', p.session),
-    ),
-    updateSize: prepare<Key & { cols: number; rows: number }>(db, ['session', 'cols', 'rows'], (p) =>
-      q.updateTable('session').set({ cols: p.cols, rows: p.rows }).where('id', '=', p.session),
-    ),
-    endRun: prepare<Key & { run: number; state: string; reason: string; exit_code: number | null; signal: string | null; at: number }>(
-      db,
-      ['session', 'run', 'state', 'reason', 'exit_code', 'signal', 'at'],
-      (p) =>
-        q
-          .updateTable('run')
-          .set({ state: p.state, reason: p.reason, exit_code: p.exit_code, signal: p.signal, ended_at: p.at })
-          .where('session', '=', p.session)
-          .where('run', '=', p.run),
-    ),
-    insertSession: prepare<{
-      uuid: string;
-      created_at: number;
-      command: string;
-      cwd: string;
-      cols: number;
-      rows: number;
-      max_history_bytes: number;
-      idle_timeout_ms: number;
-    }>(db, ['uuid', 'created_at', 'command', 'cwd', 'cols', 'rows', 'max_history_bytes', 'idle_timeout_ms'], (p) =>
-      q.insertInto('session').values({ ...p, last_activity_at: p.created_at }),
-    ),
-    sessionKey: prepare<{ uuid: string }, { id: number }>(db, ['uuid'], (p) =>
-      q.selectFrom('session').select('id').where('uuid', '=', p.uuid),
-    ),
-    insertRun: prepare<Key & { run: number; from_offset: number }>(db, ['session', 'run', 'from_offset'], (p) =>
-      q.insertInto('run').values({ ...p, state: 'starting' }),
-    ),
-    startRun: prepare<Key & { run: number; pid: number; start_time: string | null; boot_id: string | null; at: number }>(
-      db,
-      ['session', 'run', 'pid', 'start_time', 'boot_id', 'at'],
-      (p) =>
-        q
-          .updateTable('run')
-          .set({ state: 'running', pid: p.pid, start_time: p.start_time, boot_id: p.boot_id, started_at: p.at })
-          .where('session', '=', p.session)
-          .where('run', '=', p.run),
-    ),
-    updateLimits: prepare<Key & { max_history_bytes: number; idle_timeout_ms: number }>(
-      db,
-      ['session', 'max_history_bytes', 'idle_timeout_ms'],
-      (p) =>
-        q
-          .updateTable('session')
-          .set({ max_history_bytes: p.max_history_bytes, idle_timeout_ms: p.idle_timeout_ms })
-          .where('id', '=', p.session),
-    ),
-    deleteSession: prepare<Key>(db, ['session'], (p) => q.deleteFrom('session').where('id', '=', p.session)),
-    insertPurge: prepare<Key>(db, ['session'], (p) => q.insertInto('purge').values(p)),
-    deletePurge: prepare<Key>(db, ['session'], (p) => q.deleteFrom('purge').where('session', '=', p.session)),
-    purges: prepare<Record<string, never>, { session: number }>(db, [], () => q.selectFrom('purge').select('session')),
-    // A compressed segment holds at most 1 MiB of output; four of them keep a step short.
-    segmentsToPurge: prepare<Key, { id: number }>(db, ['session'], (p) =>
-      q.selectFrom('segment').select('id').where('session', '=', p.session).limit(4),
-    ),
-    deleteSegment: prepare<{ id: number }>(db, ['id'], (p) => q.deleteFrom('segment').where('id', '=', p.id)),
-    tailToPurge: prepare<LogRange, { id: number; len: number }>(db, ['session', 'after', 'last'], (p) =>
-      q
-        .selectFrom('tail')
-        .select(['id', sql<number>`length(data)`.as('len')])
-        .where('id', '>', p.after)
-        .where('id', '<=', p.last)
-        .where('session', '=', p.session)
-        .orderBy('id'),
-    ),
-    deleteTail: prepare<LogRange>(db, ['session', 'after', 'last'], (p) =>
-      q.deleteFrom('tail').where('id', '>', p.after).where('id', '<=', p.last).where('session', '=', p.session),
-    ),
-    deleteMarks: prepare<LogRange>(db, ['session', 'after', 'last'], (p) =>
-      q.deleteFrom('mark').where('id', '>', p.after).where('id', '<=', p.last).where('session', '=', p.session),
-    ),
-  };
 }

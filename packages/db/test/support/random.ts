@@ -1,4 +1,4 @@
-// A small seeded generator, so that a failing run can be run again. mulberry32 by Tommy Ettinger, public domain.
+// A small seeded generator, so that a failing run can be run again.
 
 export interface Random {
   readonly seed: number;
@@ -11,13 +11,13 @@ export interface Random {
 }
 
 export function makeRandom(seed: number): Random {
-  let state = seed >>> 0;
+  // xorshift with the shifts 13, 17, 5; 0 is the one state it never leaves.
+  let state = Math.imul(seed, 0x9e3779b1) | 1;
   const next = (): number => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) / 2 ** 32;
   };
   const int = (from: number, to: number): number => from + Math.floor(next() * (to - from + 1));
   return {
