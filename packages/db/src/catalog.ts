@@ -2,6 +2,7 @@
 export { openCatalog } from './catalog/catalog.ts';
 export type { Catalog, CatalogOptions } from './catalog/catalog.ts';
 export type { AuditEntry, AuditLog, NewAuditEntry } from './catalog/audit.ts';
+export type { CheckpointPlace, Checkpoints, StoredCheckpoint } from './catalog/checkpoints.ts';
 export type { Device, DeviceRole, Devices, NewDevice } from './catalog/devices.ts';
 export type { CatalogSession, CatalogSessions, NewCatalogSession } from './catalog/sessions.ts';
 export { SchemaError, StorageError } from './errors.ts';

@@ -85,7 +85,7 @@ export class PairingService implements PairingPort {
     const token = randomBytes(DEVICE_TOKEN_BYTES).toString('base64url');
     const device = { id: randomUUID(), name, role: 'admin' as const, tokenHash: hashToken(token).toString('hex'), createdAt: Date.now() };
     await this.#catalog.devices.insert(device);
-    await this.#catalog.audit.append({ at: Date.now(), actor: device.id, action: 'device.pair', detail: { name, address } });
+    await this.#catalog.audit.append({ at: Date.now(), actor: `device:${device.id}`, action: 'device.pair', detail: { name, address } });
     this.#devices.set(device.tokenHash, { id: device.id, role: device.role });
     return { id: device.id, token };
   }

@@ -233,7 +233,7 @@ export class SessionService implements SessionsPort {
   async #audit(caller: Caller, action: string, sessionId: string): Promise<void> {
     await this.#options.catalog.audit.append({
       at: Date.now(),
-      actor: caller.kind === 'owner' ? 'owner' : caller.deviceId,
+      actor: caller.kind === 'owner' ? 'owner' : `device:${caller.deviceId}`,
       action,
       sessionId,
       detail: { address: caller.address },

@@ -5,6 +5,8 @@ import { Kysely, SqliteDialect } from 'kysely';
 import { openDatabase } from '../database.ts';
 import { makeAudit } from './audit.ts';
 import type { AuditLog } from './audit.ts';
+import { makeCheckpoints } from './checkpoints.ts';
+import type { Checkpoints } from './checkpoints.ts';
 import { makeDevices } from './devices.ts';
 import type { Devices } from './devices.ts';
 import { catalogSchema } from './migrations/index.ts';
@@ -19,6 +21,7 @@ export interface Catalog extends AsyncDisposable {
   readonly sessions: CatalogSessions;
   readonly devices: Devices;
   readonly audit: AuditLog;
+  readonly checkpoints: Checkpoints;
   /** Ten lower-case hex digits, the same for the life of the file. */
   readonly instanceId: string;
   close(): Promise<void>;
@@ -43,6 +46,7 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
       sessions: makeSessions(db, now),
       devices: makeDevices(db),
       audit: makeAudit(db),
+      checkpoints: makeCheckpoints(db),
       instanceId,
       close,
       [Symbol.asyncDispose]: close,

@@ -8,6 +8,7 @@ export interface CatalogSchema {
   device: DeviceTable;
   audit: AuditTable;
   instance: InstanceTable;
+  checkpoint: CheckpointTable;
 }
 
 export interface SessionTable {
@@ -50,4 +51,26 @@ export interface InstanceTable {
   /** Short and random: part of the cookie's name, so that two installations on one host do not take each other's. */
   instance_id: string;
   created_at: number;
+}
+
+/** A cache: everything in it can be made again from the journal. */
+export interface CheckpointTable {
+  session_id: string;
+  run: number;
+  /** Output bytes, and the newest mark, that the state stands for. */
+  offset: number;
+  mark: number;
+  cols: number;
+  rows: number;
+  /** Version of the emulator: another one cannot read the state. */
+  emulator: string;
+  /** Fingerprint of the visible screen. */
+  hash: string;
+  title: string;
+  /** JSON array of lines. */
+  preview: string;
+  /** CRC-32 of the state: SQLite does not notice a flipped bit in a blob. */
+  crc: number;
+  /** deflate-raw. */
+  state: Buffer;
 }

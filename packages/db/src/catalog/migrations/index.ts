@@ -1,8 +1,9 @@
 // Owns the list of the catalog's migrations. Append only; a released migration is never edited.
 import type { SchemaIdentity } from '../../migrate.ts';
 import { CATALOG_APPLICATION_ID, layout } from './0001-layout.ts';
+import { checkpoints } from './0002-checkpoints.ts';
 
 export const catalogSchema: SchemaIdentity = {
   applicationId: CATALOG_APPLICATION_ID,
-  migrations: { '0001-layout': layout },
+  migrations: { '0001-layout': layout, '0002-checkpoints': checkpoints },
 };
