@@ -46,7 +46,10 @@ const RIGHTS: Readonly<Record<string, string>> = {
 
 test('every procedure declares the right that the contract names', () => {
   const declared = Object.fromEntries(
-    Object.entries(appRouter._def.procedures).map(([path, procedure]) => [path, (procedure as unknown as { _def: { meta?: { right: string } } })._def.meta?.right]),
+    Object.entries(appRouter._def.procedures).map(([path, procedure]) => [
+      path,
+      (procedure as unknown as { _def: { meta?: { right: string } } })._def.meta?.right,
+    ]),
   );
   expect(declared).toEqual(RIGHTS);
 });

@@ -36,7 +36,7 @@ describe('a shell in a session', () => {
     const feed = new SessionFeed(client, reply.session.id);
     const type = makeTypist(client, reply.session.id);
     expect(await type('echo $((6*7))\n')).toMatchObject({ result: 'applied', lastInput: 1 });
-    await feed.untilText(/^42\r$/m);
+    await feed.untilText('42\r\n');
     await type('exit 5\n');
     expect(await feed.untilExit()).toMatchObject({ state: 'exited', reason: 'exit', exitCode: 5, signal: null, run: 1 });
     const { reply: list } = await client.request('list', {});
@@ -63,7 +63,10 @@ describe('a shell in a session', () => {
   test('gets the terminal type of the caller when there is one', async () => {
     await using host = await startTestHost();
     const client = await host.connect();
-    const { reply } = await createSession(client, { command: ['sh', '-c', 'echo "$TERM $COLORTERM"'], env: { TERM: 'vt100', COLORTERM: '' } });
+    const { reply } = await createSession(client, {
+      command: ['sh', '-c', 'echo "$TERM $COLORTERM"'],
+      env: { TERM: 'vt100', COLORTERM: '' },
+    });
     const feed = new SessionFeed(client, reply.session.id);
     await feed.untilExit();
     expect(feed.text).toBe('vt100 \r\n');
@@ -169,7 +172,9 @@ describe('an input is typed once', () => {
     await feed.untilText('ready');
     const paste = Buffer.alloc(150_000, 'x');
     await client.request('input', { sessionId, viewerId: 'v', n: 1 }, { body: paste });
-    await expect(client.request('input', { sessionId, viewerId: 'v', n: 2 }, { body: paste })).rejects.toMatchObject({ code: 'INPUT_BUFFER_FULL' });
+    await expect(client.request('input', { sessionId, viewerId: 'v', n: 2 }, { body: paste })).rejects.toMatchObject({
+      code: 'INPUT_BUFFER_FULL',
+    });
     expect((await client.request('lastInput', { sessionId, viewerId: 'v' })).reply.lastInput).toBe(1);
     expect((await client.request('input', { sessionId, viewerId: 'v', n: 2 }, { body: Buffer.from('y') })).reply.result).toBe('applied');
   });
@@ -237,7 +242,11 @@ describe('ending', () => {
     const { reply: killed } = await createSession(client, { command: ['sleep', '60'] });
     const answer = await client.request('kill', { sessionId: killed.session.id, reason: 'idle' });
     expect(answer.reply.session.id).toBe(killed.session.id);
-    expect(await new SessionFeed(client, killed.session.id).untilExit()).toMatchObject({ state: 'killed', reason: 'idle', signal: 'SIGHUP' });
+    expect(await new SessionFeed(client, killed.session.id).untilExit()).toMatchObject({
+      state: 'killed',
+      reason: 'idle',
+      signal: 'SIGHUP',
+    });
     await expect(client.request('kill', { sessionId: killed.session.id, reason: 'user' })).rejects.toMatchObject({ code: 'SESSION_ENDED' });
   });
 
@@ -308,8 +317,9 @@ describe('ending', () => {
   });
 
   test('shutdown ends every program, stores the end of each, answers, closes the socket and says so', async () => {
-    const shutdown = Promise.withResolvers<void>();
-    await using host = await startTestHost({ limits: { shutdownGraceMs: 300 }, onShutdown: shutdown.resolve });
+    let shutDown = (): void => undefined;
+    const shutdown = new Promise<void>((resolve) => (shutDown = resolve));
+    await using host = await startTestHost({ limits: { shutdownGraceMs: 300 }, onShutdown: () => shutDown() });
     const client = await host.connect();
     const { reply: polite } = await createSession(client);
     const { reply: rude } = await createSession(client, { command: ['sh', '-c', 'trap "" HUP; while :; do sleep 0.1; done'] });
@@ -318,7 +328,7 @@ describe('ending', () => {
     await expect(createSession(client)).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
     await done;
     expect(pids.filter(isRunning)).toEqual([]);
-    await shutdown.promise;
+    await shutdown;
     expect((await client.closed).code).toBe('HOST_CLOSED');
     expect(() => statSync(host.socketPath)).toThrow('ENOENT');
     expect(host.journal.sessions()).toMatchObject([

@@ -44,7 +44,11 @@ export function makeCheckpoints(db: Kysely<CatalogSchema>) {
         .selectFrom('checkpoint')
         .select(['session_id', 'run', 'offset', 'mark', 'cols', 'rows', 'emulator', 'hash', 'title', 'preview'])
         .execute();
-      return rows.map(({ session_id: sessionId, preview, ...place }) => ({ sessionId, ...place, preview: JSON.parse(preview) as string[] }));
+      return rows.map(({ session_id: sessionId, preview, ...place }) => ({
+        sessionId,
+        ...place,
+        preview: JSON.parse(preview) as string[],
+      }));
     },
 
     /** The state, if it is still the one of this offset and undamaged. */

@@ -66,7 +66,7 @@ export async function connectOrLaunchHost(options: LaunchOptions): Promise<Launc
       if (code === 'HOST_NOT_RUNNING') started ??= startDetached(options);
     }
     if (started?.failed()) throw startFailed(options, started.failed() ?? '', last);
-    await sleep(Math.min(pollMs, left()), undefined, withSignal);
+    await sleep(Math.min(pollMs, left()), undefined, withSignal).catch(() => signal?.throwIfAborted());
   }
   // Not ended here: it may be in the middle of a migration, and the next attempt finds it.
   throw startFailed(options, `it did not answer within ${timeoutMs} ms`, last);

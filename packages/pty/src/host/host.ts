@@ -4,7 +4,7 @@
 import { PROTOCOL_VERSION } from '../protocol/messages.ts';
 import type { HostStatus, SessionId } from '../protocol/messages.ts';
 import { systemClock } from './clock.ts';
-import type { Clock } from './clock.ts';
+import type { Clock, Timer } from './clock.ts';
 import { defaultHostLimits } from './limits.ts';
 import type { HostLimits } from './limits.ts';
 import { listen } from './listener.ts';
@@ -21,6 +21,8 @@ import { SessionTable } from './session-table.ts';
 
 /** After the grace of a shutdown, for SIGKILL to do its work; then the host ends whatever the kernel still holds. */
 const SHUTDOWN_EXTRA_MS = 2000;
+/** Ages and sizes in a list are fresh to a second; a session that prints all day costs one small message a second. */
+const ACTIVITY_EVERY_MS = 1000;
 
 export interface HostOptions {
   /** Open; the host flushes it and does not close it. */
@@ -85,10 +87,14 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
   };
   const handlers = makeHandlers(core);
 
+  /** Sessions with output that lists have not been told of. */
+  const printing = new Set<SessionId>();
+  let activity: Timer | undefined;
+
   let anybodyFollowed = false;
   const followingChanged = (): void => {
     if (closing) return;
-    const anybody = [...peers].some((peer) => peer.following.size > 0);
+    const anybody = [...peers].some((peer) => peer.isWaiting);
     if (anybody === anybodyFollowed) return;
     anybodyFollowed = anybody;
     journal.followed(anybody);
@@ -96,7 +102,15 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
 
   journal.onCommitted((entries) => {
     for (const peer of peers) peer.push(entries);
-    for (const id of new Set(entries.map((entry) => entry.sessionId))) table.committed(id);
+    for (const id of new Set(entries.map((entry) => entry.sessionId))) {
+      table.committed(id);
+      printing.add(id);
+    }
+    activity ??= clock.after(ACTIVITY_EVERY_MS, () => {
+      activity = undefined;
+      for (const id of printing) if (journal.session(id)) changed(id);
+      printing.clear();
+    });
   });
 
   const listener = await listen({
@@ -153,6 +167,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
   function close(): Promise<void> {
     closing ??= (async () => {
       await endSessions();
+      activity?.cancel();
       for (const peer of peers) peer.end();
       await listener.close();
       log.info({}, 'the host ended');

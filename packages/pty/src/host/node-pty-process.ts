@@ -10,7 +10,7 @@
 // The binding itself leaks masters into later children: close-on-exec.ts.
 //
 // Invariant: the descriptor is used only while `#state` is not 'closed'; its number may be another terminal's right after.
-import { readSync, writeSync } from 'node:fs';
+import { closeSync, readSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { dirname, resolve } from 'node:path';
@@ -100,15 +100,22 @@ class NodePtyProcess implements PtyProcess {
     this.#request = request;
     this.pid = child.pid;
     this.#fd = child.fd;
-    this.#stream = new ReadStream(child.fd, {
-      onread: {
-        buffer: readBuffer,
-        callback: (length) => {
-          request.onOutput(readBuffer.slice(0, length));
-          return !this.#paused;
+    try {
+      this.#stream = new ReadStream(child.fd, {
+        onread: {
+          buffer: readBuffer,
+          callback: (length) => {
+            request.onOutput(readBuffer.slice(0, length));
+            return !this.#paused;
+          },
         },
-      },
-    });
+      });
+    } catch (error) {
+      // A child that nobody can read or end must not stay.
+      signal(child.pid, 'SIGKILL');
+      closeSync(child.fd);
+      throw error;
+    }
     // EIO, the end of a terminal on Linux, would close the descriptor here and hang up a child that only let go of its terminal.
     this.#stream.destroy = () => {
       this.#streamEnded();
@@ -145,7 +152,10 @@ class NodePtyProcess implements PtyProcess {
 
   hangUp(): void {
     const groups = new Set([this.pid, readStat(this.pid)?.foregroundGroup ?? this.pid].filter((group) => group > 1));
-    for (const group of groups) hangUp(-group);
+    for (const group of groups) {
+      // In its first instant the child has no group yet.
+      if (!hangUp(-group) && group === this.pid && !this.#exit) hangUp(this.pid);
+    }
     // Jobs in the background: a closing terminal would leave them, but this session is to end, and they are told before they are killed.
     for (const { pid, group } of membersOfSession(this.pid)) if (!groups.has(group)) hangUp(pid);
   }
@@ -157,7 +167,7 @@ class NodePtyProcess implements PtyProcess {
   }
 
   killAll(): void {
-    // The child by its own number too: in its first instant it has no group yet.
+    // The child by its own number too, for that same instant.
     if (!this.#exit) for (const target of [-this.pid, this.pid]) signal(target, 'SIGKILL');
     for (const { pid } of membersOfSession(this.pid)) signal(pid, 'SIGKILL');
   }
@@ -209,18 +219,21 @@ class NodePtyProcess implements PtyProcess {
   }
 }
 
-function hangUp(pid: number): void {
-  signal(pid, 'SIGHUP');
+/** False when there was nobody to tell. */
+function hangUp(pid: number): boolean {
+  const told = signal(pid, 'SIGHUP');
   // A stopped job would take the hangup only when somebody continued it.
   signal(pid, 'SIGCONT');
+  return told;
 }
 
-function signal(pid: number, name: NodeJS.Signals): void {
+function signal(pid: number, name: NodeJS.Signals): boolean {
   try {
-    process.kill(pid, name);
+    return process.kill(pid, name);
   } catch (error) {
     // Gone already, or another user's (sudo): what remains is seen by `companions`.
-    if (errnoOf(error) !== 'ESRCH' && errnoOf(error) !== 'EPERM') throw error;
+    if (errnoOf(error) === 'ESRCH' || errnoOf(error) === 'EPERM') return false;
+    throw error;
   }
 }
 

@@ -9,11 +9,12 @@ import type { Frame } from '../protocol/framing.ts';
 import { PROTOCOL_VERSION } from '../protocol/messages.ts';
 import type { Reply, Request, SessionId } from '../protocol/messages.ts';
 import { parseRequest } from '../protocol/validate.ts';
+import type { Asker } from './asker.ts';
 import type { Clock, Timer } from './clock.ts';
 import type { HostLog } from './log.ts';
 import type { CommittedEntry } from './output-journal.ts';
 import { PeerOutbox } from './peer-outbox.ts';
-import type { Answer, Asker, Handlers, HostCore, ServedType } from './requests.ts';
+import type { Answer, Handlers, HostCore, ServedType } from './requests.ts';
 
 /** How long a connection that we end may take to read its last reply. */
 const FAREWELL_MS = 1000;
@@ -36,6 +37,8 @@ export class Peer {
   readonly #outbox: PeerOutbox;
   readonly #gone = new AbortController();
   readonly #asker: Asker;
+  /** Of what it follows: for an emulator, not for a person. */
+  readonly #patient = new Set<SessionId>();
   #welcome = false;
   #ending = false;
   #historyReads = 0;
@@ -67,8 +70,10 @@ export class Peer {
       dropped: followingChanged,
     });
     this.#asker = {
-      follow: (id) => {
+      follow: (id, patient) => {
         this.#outbox.follow(id);
+        if (patient) this.#patient.add(id);
+        else this.#patient.delete(id);
         followingChanged();
       },
       unfollow: (id) => {
@@ -97,8 +102,9 @@ export class Peer {
     return this.#welcome;
   }
 
-  get following(): ReadonlySet<SessionId> {
-    return this.#outbox.following;
+  /** Whether somebody waits for the echo of a session behind this connection. */
+  get isWaiting(): boolean {
+    return [...this.#outbox.following].some((id) => !this.#patient.has(id));
   }
 
   changed(id: SessionId): void {

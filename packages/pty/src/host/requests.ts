@@ -1,6 +1,7 @@
 // Owns what each request does. Must not know sockets or frames: a peer hands over requests that were checked and sends what comes back.
 import { HostRequestError } from '../errors.ts';
 import type { HostSession, HostStatus, ReplyBodies, Request, RequestType, SessionId } from '../protocol/messages.ts';
+import type { Asker } from './asker.ts';
 import type { HostLimits } from './limits.ts';
 import type { HistoryPage, OutputJournal } from './output-journal.ts';
 import { stored } from './session.ts';
@@ -18,14 +19,6 @@ export interface HostCore {
   removed(id: SessionId): void;
   /** Ends all sessions and stores everything; the host itself ends after the reply. */
   shutDown(): Promise<void>;
-}
-
-/** The connection that asked. */
-export interface Asker {
-  follow(id: SessionId): void;
-  unfollow(id: SessionId): void;
-  /** Aborted when the connection ends. */
-  readonly signal: AbortSignal;
 }
 
 export interface Answer<T extends RequestType> {
@@ -78,12 +71,18 @@ export function makeHandlers(core: HostCore): Handlers {
       return session(table.view(sessionId));
     },
     list: () => ({ reply: { sessions: table.list() } }),
-    follow({ sessionId }, _body, asker) {
+    follow({ sessionId, patient }, _body, asker) {
       const view = table.view(sessionId);
-      asker.follow(sessionId);
-      return { reply: { offset: view.endOffset, mark: view.lastMark, session: view } };
+      asker.follow(sessionId, patient ?? false);
+      const answeredOffset = table.find(sessionId)?.answered ?? view.endOffset;
+      return { reply: { offset: view.endOffset, mark: view.lastMark, answeredOffset, session: view } };
+    },
+    parsed({ sessionId, run, offset }, body, asker) {
+      const typed = table.find(sessionId)?.parsed(run, offset, body, asker) ?? false;
+      return { reply: { typed } };
     },
     unfollow({ sessionId }, _body, asker) {
+      table.find(sessionId)?.unparsed(asker);
       asker.unfollow(sessionId);
       return { reply: {} };
     },

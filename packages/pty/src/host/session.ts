@@ -4,6 +4,8 @@
 import { HostRequestError, messageOf } from '../errors.ts';
 import type { EndReason, HostSession, ReplyBodies, Request, SessionId } from '../protocol/messages.ts';
 import type { Clock, Timer } from './clock.ts';
+import type { Asker } from './asker.ts';
+import { EmulatorPace } from './emulator-pace.ts';
 import { FlowControl } from './flow-control.ts';
 import { InputLedger } from './input-ledger.ts';
 import { InputQueue } from './input-queue.ts';
@@ -17,6 +19,10 @@ import type { PtyExit, PtyProcess, SpawnPty } from './pty-process.ts';
 const COMPANIONS_POLL_MS = 50;
 /** After SIGKILL: a process that is still there hangs in the kernel or belongs to another user; the session ends without it. */
 const GIVE_UP_MS = 1000;
+
+/** Of the session's history: how far an emulator may be behind before its terminal waits, and where it goes on. */
+const EMULATOR_LAG_HIGH = 0.5;
+const EMULATOR_LAG_LOW = 0.25;
 
 /** What programs ask about colours; a caller's own values win. */
 const TERMINAL_ENV = { TERM: 'xterm-256color', COLORTERM: 'truecolor' } as const;
@@ -46,6 +52,12 @@ export class Session {
   #process: PtyProcess | undefined;
   #queue: InputQueue | undefined;
   #flow: FlowControl | undefined;
+  #pace: EmulatorPace | undefined;
+  /** The connection whose emulator sets the pace. */
+  #pacer: Asker | undefined;
+  #appended = 0;
+  /** How many reasons there are for the terminal to wait. */
+  #holds = 0;
   #cols: number;
   #rows: number;
   #kill: Kill | undefined;
@@ -75,11 +87,24 @@ export class Session {
     });
     this.#flow = new FlowControl({
       pendingBytes: () => journal.pendingBytes(id),
-      pause: () => this.#process?.pause(),
-      resume: () => this.#process?.resume(),
+      pause: () => this.#hold(1),
+      resume: () => this.#hold(-1),
       highBytes: limits.pendingHighBytes,
       lowBytes: limits.pendingLowBytes,
       clock,
+    });
+    this.#pace = new EmulatorPace({
+      appended: () => this.#appended,
+      now: () => clock.monotonic(),
+      flow: (pendingBytes) =>
+        new FlowControl({
+          pendingBytes,
+          pause: () => this.#hold(1),
+          resume: () => this.#hold(-1),
+          highBytes: maxHistoryBytes * EMULATOR_LAG_HIGH,
+          lowBytes: maxHistoryBytes * EMULATOR_LAG_LOW,
+          clock,
+        }),
     });
   }
 
@@ -121,6 +146,32 @@ export class Session {
     return { result: 'applied', lastInput: n, endOffset: endOffset() };
   }
 
+  /** Queries in the output before this offset have been answered. */
+  get answered(): number {
+    return this.#pace?.answered ?? 0;
+  }
+
+  /** An emulator behind this connection has parsed the run up to `offset` and answers so. True when the answer was typed. */
+  parsed(run: number, offset: number, replies: Uint8Array, asker: Asker): boolean {
+    if (!this.alive || !this.#pace || !this.#queue) return false;
+    if (this.#pacer !== asker) {
+      this.#pacer = asker;
+      asker.signal.addEventListener('abort', () => this.unparsed(asker), { once: true });
+    }
+    // A question of an earlier run has nobody left to answer to.
+    const isNews = this.#pace.reached(offset) && run === this.view().run;
+    if (!isNews || replies.length === 0) return false;
+    this.#parts.journal.typed(this.id);
+    return this.#queue.offer(replies);
+  }
+
+  /** That connection parses this session no more. */
+  unparsed(asker: Asker): void {
+    if (this.#pacer !== asker) return;
+    this.#pacer = undefined;
+    this.#pace?.gone();
+  }
+
   resize(cols: number, rows: number): void {
     if (!this.alive) throw new HostRequestError('SESSION_ENDED', 'the program has ended');
     if (cols === this.#cols && rows === this.#rows) return;
@@ -157,6 +208,13 @@ export class Session {
     return new Promise((resolve) => this.#endedListeners.push(resolve));
   }
 
+  #hold(change: 1 | -1): void {
+    const held = this.#holds > 0;
+    this.#holds += change;
+    if (this.#holds > 0 && !held) this.#process?.pause();
+    else if (this.#holds === 0 && held) this.#process?.resume();
+  }
+
   #start(request: CreateRequest): PtyProcess {
     const { journal, spawnPty, log } = this.#parts;
     let child: PtyProcess;
@@ -188,8 +246,9 @@ export class Session {
   #printed(bytes: Uint8Array): void {
     if (!this.alive) return;
     try {
-      this.#parts.journal.append(this.id, bytes);
+      this.#appended = this.#parts.journal.append(this.id, bytes);
       this.#flow?.appended();
+      this.#pace?.appended();
     } catch (error) {
       // The journal promises not to throw here. This session ends alone: going on would show output that no record has.
       this.#parts.log.error({ session: this.id, error: messageOf(error) }, 'output could not be recorded; ending this session');
@@ -225,6 +284,7 @@ export class Session {
     this.#killTimer?.cancel();
     this.#queue?.close();
     this.#flow?.close();
+    this.#pace?.close();
     const { journal, clock, log } = this.#parts;
     this.#end = { ...end, endedAt: clock.now() };
     try {

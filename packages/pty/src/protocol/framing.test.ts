@@ -42,7 +42,9 @@ function expectSamples(frames: readonly Frame[]): void {
 
 describe('frames come out of a stream whatever sizes the reads have', () => {
   test('the bytes are laid out as the table says', () => {
-    expect(Buffer.from(bytesOf({ a: 1 }, Uint8Array.of(9))).toString('hex')).toBe('0000000c00000007' + Buffer.from('{"a":1}').toString('hex') + '09');
+    expect(Buffer.from(bytesOf({ a: 1 }, Uint8Array.of(9))).toString('hex')).toBe(
+      '0000000c00000007' + Buffer.from('{"a":1}').toString('hex') + '09',
+    );
   });
 
   test('one byte per read', () => {
@@ -57,7 +59,7 @@ describe('frames come out of a stream whatever sizes the reads have', () => {
     const random = makeRandom(seed);
     for (let round = 0; round < 20; round += 1) {
       const chunks: Uint8Array[] = [];
-      for (let at = 0; at < stream.length; ) {
+      for (let at = 0; at < stream.length;) {
         const size = random.below(10) === 0 ? random.below(50_000) : 1 + random.below(20);
         chunks.push(stream.subarray(at, at + size));
         at += size;
@@ -116,7 +118,7 @@ describe('what is no frame ends the stream with a code', () => {
     ['a header that is a list', raw(6, 2, Buffer.from('[]')), 'BAD_FRAME'],
     ['a header that is null', raw(8, 4, Buffer.from('null')), 'BAD_FRAME'],
     ['a header that is no UTF-8', raw(9, 5, Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d])), 'BAD_FRAME'],
-    ['a header nested too deep', raw(4 + 500_000, 500_000, Buffer.alloc(500_000, '[')), 'BAD_FRAME'],
+    ['a header nested too deep', raw(4 + 100_000, 100_000, Buffer.alloc(100_000, '[')), 'BAD_FRAME'],
   ];
 
   test.each(cases)('%s', (_name, bytes, code) => {

@@ -129,9 +129,11 @@ export type Request =
   | { readonly type: 'list'; readonly id: number }
   /**
    * From the reply on, committed entries of the session are pushed as events, in order. The reply says where they begin;
-   * what lies before is read with `history`.
+   * what lies before is read with `history`. A page that is read after this reply may hold marks at its very offset that are
+   * pushed as well: skip pushed marks with an id that was seen. `patient`: nobody waits for the echo behind this follower, so
+   * output may be stored in larger batches.
    */
-  | { readonly type: 'follow'; readonly id: number; readonly sessionId: SessionId }
+  | { readonly type: 'follow'; readonly id: number; readonly sessionId: SessionId; readonly patient?: boolean }
   | { readonly type: 'unfollow'; readonly id: number; readonly sessionId: SessionId }
   /** One page of committed history from (offset, mark), at most about maxBytes of output. `cursor`: from the page before, or null. */
   | {
@@ -144,6 +146,12 @@ export type Request =
       readonly maxBytes: number;
       readonly cursor: string | null;
     }
+  /**
+   * bytes: what an emulator answers to the queries in the output of `run` before `offset`, typed only if none was before for the same
+   * output. The newest report also sets the pace: the terminal waits for an emulator that is half a history behind, until the
+   * connection that reported ends or unfollows.
+   */
+  | { readonly type: 'parsed'; readonly id: number; readonly sessionId: SessionId; readonly run: number; readonly offset: number }
   | { readonly type: 'status'; readonly id: number }
   /** Ends all sessions, flushes, exits. */
   | { readonly type: 'shutdown'; readonly id: number };
@@ -173,7 +181,8 @@ export interface ReplyBodies {
   readonly remove: Record<string, never>;
   readonly update: { readonly session: HostSession };
   readonly list: { readonly sessions: readonly HostSession[] };
-  readonly follow: { readonly offset: number; readonly mark: number; readonly session: HostSession };
+  /** `answeredOffset`: queries in the output before it have been answered. */
+  readonly follow: { readonly offset: number; readonly mark: number; readonly answeredOffset: number; readonly session: HostSession };
   readonly unfollow: Record<string, never>;
   /** bytes: the stored pieces, one after the other. `next` is null when toOffset (or the journal's end) was reached. */
   readonly history: {
@@ -183,6 +192,7 @@ export interface ReplyBodies {
     readonly marks: readonly MarkEntry[];
     readonly next: { readonly offset: number; readonly mark: number; readonly cursor: string } | null;
   };
+  readonly parsed: { readonly typed: boolean };
   readonly status: { readonly host: HostStatus };
   readonly shutdown: Record<string, never>;
 }
@@ -222,7 +232,7 @@ export type HostEvent =
   | { readonly type: 'mark'; readonly sessionId: SessionId; readonly entry: MarkEntry }
   /**
    * A session was created or changed state, size, limits: as it is when this is sent, so several changes may come as one.
-   * Not sent for mere output. To a follower it never comes before entries of that session that were committed earlier.
+   * While it prints also about once a second. To a follower it never comes before entries of that session that were committed earlier.
    */
   | { readonly type: 'session'; readonly session: HostSession }
   | { readonly type: 'removed'; readonly sessionId: SessionId }

@@ -41,7 +41,10 @@ describe('a header is a request only with the declared fields in the declared ty
   });
 
   test('undeclared fields are left out', () => {
-    expect(parseRequest({ type: 'list', id: 1, admin: true, __proto__: null }, 0)).toEqual({ kind: 'request', request: { type: 'list', id: 1 } });
+    expect(parseRequest({ type: 'list', id: 1, admin: true, __proto__: null }, 0)).toEqual({
+      kind: 'request',
+      request: { type: 'list', id: 1 },
+    });
   });
 
   test.each([

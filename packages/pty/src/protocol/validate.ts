@@ -58,6 +58,8 @@ function nullable(check: Check): Check {
 const encoder = new TextEncoder();
 const byteLength = (value: string): number => encoder.encode(value).length;
 
+const boolean: Check = (value) => (typeof value === 'boolean' ? null : 'must be true or false');
+
 const argv: Check = (value) => {
   if (!Array.isArray(value) || value.length === 0) return 'must be a list with at least the program';
   if (value.length > MAX_COMMAND_PARTS) return `must have at most ${MAX_COMMAND_PARTS} parts`;
@@ -127,7 +129,8 @@ const FIELDS: { readonly [T in RequestType]: FieldsOf<T> } = {
   remove: { sessionId },
   update: { sessionId, maxHistoryBytes: optional(historyLimit), idleTimeoutMs: optional(idleTimeout) },
   list: {},
-  follow: { sessionId },
+  follow: { sessionId, patient: optional(boolean) },
+  parsed: { sessionId, run: field(integer(1)), offset: field(integer(0)) },
   unfollow: { sessionId },
   history: {
     sessionId,

@@ -8,7 +8,7 @@ export interface RawClient extends Disposable {
   readonly socket: Socket;
   send(header: object, body?: Uint8Array): void;
   sendBytes(bytes: Uint8Array): void;
-  /** The next message's header. Rejects when the connection ends first. */
+  /** The next message's header, with `bodyBytes` added. Rejects when the connection ends first. */
   next(): Promise<Record<string, unknown>>;
   readonly closed: Promise<void>;
 }
@@ -22,9 +22,10 @@ export function openRawClient(socketPath: string): RawClient {
   socket.on('data', (chunk) => {
     decoder.push(chunk);
     for (let frame = decoder.next(); frame; frame = decoder.next()) {
+      const message = { ...frame.header, bodyBytes: frame.body.length };
       const waiter = waiting.shift();
-      if (waiter) waiter.resolve({ ...frame.header });
-      else arrived.push({ ...frame.header });
+      if (waiter) waiter.resolve(message);
+      else arrived.push(message);
     }
   });
   // A host that cuts us off is what some tests are about; 'close' follows.

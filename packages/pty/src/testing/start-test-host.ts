@@ -39,7 +39,10 @@ export async function startTestHost(options: TestHostOptions<OutputJournal> = {}
     warn: (fields, message) => void logged.push({ level: 'warn', message, fields }),
     error: (fields, message) => void logged.push({ level: 'error', message, fields }),
   };
-  const host = await startHost({ version: 'test', log, ...options, journal, socketPath, secret });
+  const host = await startHost({ version: 'test', log, ...options, journal, socketPath, secret }).catch((error: unknown) => {
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  });
   const clients: HostClient[] = [];
   return {
     host,

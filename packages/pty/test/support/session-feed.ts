@@ -125,7 +125,11 @@ export class SessionFeed {
       await this.#history(reply.offset);
     } while (this.#again);
     this.#reading = false;
-    for (const { event, body } of this.#held.splice(0)) this.#pushed(event, body);
+    for (const { event, body } of this.#held.splice(0)) {
+      // History up to the start of the pushes also holds marks that came at that very offset since: seen once is enough.
+      if (event.type === 'mark' && event.entry.mark <= this.#mark) continue;
+      this.#pushed(event, body);
+    }
     this.#check();
   }
 
@@ -133,7 +137,14 @@ export class SessionFeed {
     let next: Position | null = { offset: this.#offset, mark: this.#mark, cursor: null };
     while (next) {
       const { offset, mark, cursor }: Position = next;
-      const fields: RequestFields<'history'> = { sessionId: this.#id, fromOffset: offset, afterMark: mark, toOffset, maxBytes: PAGE_BYTES, cursor };
+      const fields: RequestFields<'history'> = {
+        sessionId: this.#id,
+        fromOffset: offset,
+        afterMark: mark,
+        toOffset,
+        maxBytes: PAGE_BYTES,
+        cursor,
+      };
       const { reply, body }: HostReply<'history'> = await this.#client.request('history', fields);
       let at = 0;
       const marks = [...reply.marks];

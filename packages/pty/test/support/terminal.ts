@@ -10,11 +10,16 @@ export interface Terminal extends AsyncDisposable {
   seen(text: string): Promise<void>;
 }
 
-export function openTerminal(spawn: SpawnPty, command: readonly string[], consume: (bytes: Uint8Array) => void = () => undefined): Terminal {
+export function openTerminal(
+  spawn: SpawnPty,
+  command: readonly string[],
+  consume: (bytes: Uint8Array) => void = () => undefined,
+): Terminal {
   let chunks: Uint8Array[] = [];
   let waiting: { readonly text: string; readonly resolve: () => void }[] = [];
   let exit: PtyExit | undefined;
-  const { promise: exited, resolve: exitedWith } = Promise.withResolvers<PtyExit>();
+  let exitedWith: (exit: PtyExit) => void = () => undefined;
+  const exited = new Promise<PtyExit>((resolve) => (exitedWith = resolve));
   const output = (): Buffer => {
     const all = Buffer.concat(chunks);
     chunks = [all];
