@@ -162,7 +162,11 @@ test('the command lists, starts and stops; stop leaves sessions running, stop --
 
   const hostPid = await server.hostPid();
   expect((await runCotg(['stop'], options)).code).toBe(0);
-  expect(existsSync(`/proc/${server.pid}`)).toBe(false);
+  await eventually(
+    () => existsSync(`/proc/${server.pid}`),
+    (isThere) => !isThere,
+    { what: 'the server is gone' },
+  );
   expect(existsSync(`/proc/${session?.pid}`)).toBe(true);
   expect((await runCotg(['status'], options)).code).toBe(4);
   expect((await runCotg(['stop'], options)).code).toBe(4);

@@ -31,7 +31,9 @@ describe('database files', () => {
       Object.fromEntries(['session', 'run', 'tail', 'segment', 'mark', 'base_checkpoint', 'purge', 'meta'].map((name) => [name, 1])),
     );
     await using catalog = await openTestCatalog();
-    expect(strictness(catalog.path)).toEqual(Object.fromEntries(['session', 'device', 'audit', 'instance'].map((name) => [name, 1])));
+    expect(strictness(catalog.path)).toEqual(
+      Object.fromEntries(['session', 'device', 'audit', 'instance', 'checkpoint'].map((name) => [name, 1])),
+    );
   });
 
   it('files and their logs are for the owner alone, whatever the umask, and also when they were not', async () => {

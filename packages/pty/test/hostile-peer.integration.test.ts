@@ -215,7 +215,13 @@ test('a peer that asks much and reads nothing is not read any further, and the h
   for (let n = 0; n < 20; n += 1) await client.request('status', {});
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(40_000_000);
   raw.socket.resume();
-  for (let id = 2; id < 202; id += 1) expect((await raw.next())['type']).toBe('reply');
+  for (let id = 2; id < 202;) {
+    const message = await raw.next();
+    // News of the session comes between the replies.
+    if (message['type'] === 'session') continue;
+    expect(message).toMatchObject({ type: 'reply', id });
+    id += 1;
+  }
 });
 
 describe('the socket', () => {

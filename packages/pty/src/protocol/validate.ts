@@ -144,6 +144,7 @@ const FIELDS: { readonly [T in RequestType]: FieldsOf<T> } = {
   shutdown: {},
 };
 
+const WITH_BYTES: ReadonlySet<string> = new Set<RequestType>(['input', 'parsed']);
 const validId = integer(1);
 
 /** The request in a header, with undeclared fields left out, or what is wrong with it. Never throws. */
@@ -152,7 +153,7 @@ export function parseRequest(header: Readonly<Record<string, unknown>>, bodyByte
   if (validId(id) !== null) return { kind: 'refused', id: null, message: `id ${validId(id)}` };
   const refused = (message: string): ParsedRequest => ({ kind: 'refused', id: id as number, message });
   if (typeof type !== 'string' || !Object.hasOwn(FIELDS, type)) return refused('no request of this type is known');
-  if (bodyBytes > 0 && type !== 'input') return refused(`${type} carries no bytes`);
+  if (bodyBytes > 0 && !WITH_BYTES.has(type)) return refused(`${type} carries no bytes`);
   const request: Record<string, unknown> = { type, id };
   for (const [name, { check, optional: mayMiss }] of Object.entries<Field>(FIELDS[type as RequestType])) {
     const value = Object.hasOwn(header, name) ? header[name] : undefined;
