@@ -3,7 +3,10 @@
 import type { Terminal } from '@xterm/headless';
 
 /** What both Terminals (@xterm/headless and @xterm/xterm) have of the public API, and this package needs. */
-export type ScreenTerminal = Pick<Terminal, 'cols' | 'rows' | 'resize' | 'reset' | 'write' | 'parser' | 'unicode' | 'onBell' | 'onTitleChange' | 'onData'>;
+export type ScreenTerminal = Pick<
+  Terminal,
+  'cols' | 'rows' | 'resize' | 'reset' | 'write' | 'parser' | 'unicode' | 'onBell' | 'onTitleChange' | 'onData'
+>;
 
 export interface Disposable {
   dispose(): void;
@@ -192,9 +195,29 @@ export function coreOf(terminal: ScreenTerminal): Core {
 }
 
 const REQUIRED = {
-  '': ['buffers', 'coreService', 'coreMouseService', 'unicodeService', 'optionsService', '_bufferService', '_charsetService', '_oscLinkService', '_inputHandler'],
+  '': [
+    'buffers',
+    'coreService',
+    'coreMouseService',
+    'unicodeService',
+    'optionsService',
+    '_bufferService',
+    '_charsetService',
+    '_oscLinkService',
+    '_inputHandler',
+  ],
   _inputHandler: [
-    ...['_windowTitle', '_iconName', '_windowTitleStack', '_iconNameStack', '_curAttrData', '_utf8Decoder', '_stringDecoder', '_parser', '_onColor'],
+    ...[
+      '_windowTitle',
+      '_iconName',
+      '_windowTitleStack',
+      '_iconNameStack',
+      '_curAttrData',
+      '_utf8Decoder',
+      '_stringDecoder',
+      '_parser',
+      '_onColor',
+    ],
     ...['_onCursorMove', 'onColor', 'parse', 'registerCsiHandler', 'selectCharset', 'setModePrivate'],
   ],
   '_inputHandler._parser': ['currentState', 'precedingJoinState', 'reset'],
@@ -203,7 +226,16 @@ const REQUIRED = {
   _charsetService: ['glevel', '_charsets'],
   _oscLinkService: ['_nextId', '_entriesWithId', '_dataByLinkId', '_removeMarkerFromLink'],
   coreService: ['isCursorHidden', 'isCursorInitialized', 'modes', 'decPrivateModes', 'triggerDataEvent'],
-  'coreService.decPrivateModes': ['applicationCursorKeys', 'applicationKeypad', 'bracketedPasteMode', 'origin', 'reverseWraparound', 'sendFocus', 'synchronizedOutput', 'wraparound'],
+  'coreService.decPrivateModes': [
+    'applicationCursorKeys',
+    'applicationKeypad',
+    'bracketedPasteMode',
+    'origin',
+    'reverseWraparound',
+    'sendFocus',
+    'synchronizedOutput',
+    'wraparound',
+  ],
   coreMouseService: ['activeProtocol', 'activeEncoding'],
   buffers: ['normal', 'alt', 'active', 'activateAltBuffer'],
   'buffers.normal': [
