@@ -19,6 +19,8 @@ export interface TestViewer extends AsyncDisposable {
   readonly errors: readonly unknown[];
   /** False: gets output and acknowledges nothing. */
   acknowledging: boolean;
+  /** Resolves once the screen to begin with has come: output follows it. */
+  attached(): Promise<void>;
   type(data: string): Promise<void>;
   waitFor(text: string | RegExp, timeoutMs?: number): Promise<void>;
 }
@@ -70,6 +72,13 @@ export function attachViewer(options: ViewerOptions): TestViewer {
     },
     get hellos() {
       return hellos;
+    },
+    async attached() {
+      await eventually(
+        () => offset,
+        (at) => at >= 0,
+        { what: 'the viewer is attached' },
+      );
     },
     async type(data) {
       n += 1;

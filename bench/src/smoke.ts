@@ -1,16 +1,17 @@
 // `pnpm bench:smoke`: the figures a person feels, each beside a bare node-pty + ws pipe in the same run. Prints, never fails.
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Terminal } from '@xterm/headless';
+import headless from '@xterm/headless';
 import { WebSocket } from 'ws';
 import { startTestServer } from '../../testing/start-server.ts';
 import type { TestServer } from '../../testing/start-server.ts';
 import { attachViewer } from '../../testing/viewer.ts';
 import { median, percentile, round } from './figures.ts';
+import { rssMiB } from './processes.ts';
 
 const RUNS = 3;
 const ECHO_KEYS = 200;
@@ -24,10 +25,6 @@ const line = `${'the quick brown fox jumps over the lazy dog '.repeat(2).slice(0
 writeFileSync(big, line.repeat(Math.ceil(CAT_BYTES / line.length)).slice(0, CAT_BYTES));
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-function rssMiB(pid: number): number {
-  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
-}
 
 async function create(server: TestServer, command: readonly string[]): Promise<string> {
   const response = await server.api('/api/sessions', { method: 'POST', body: JSON.stringify({ command }) });
@@ -119,7 +116,7 @@ async function ourConnect(server: TestServer, id: string): Promise<number> {
   const since = performance.now();
   await using viewer = attachViewer({ url: server.url, token: server.token, sessionId: id });
   while (viewer.offset < REPLAY_BYTES) await pause(1);
-  const terminal = new Terminal({ cols: 80, rows: 24, scrollback: 1000, allowProposedApi: true });
+  const terminal = new headless.Terminal({ cols: 80, rows: 24, scrollback: 1000, allowProposedApi: true });
   await new Promise<void>((resolve) => {
     terminal.write(viewer.text, resolve);
   });
@@ -130,7 +127,7 @@ async function ourConnect(server: TestServer, id: string): Promise<number> {
 async function bareConnect(bare: Bare): Promise<number> {
   const since = performance.now();
   const socket = bareSocket(bare, ['head', '-c', String(REPLAY_BYTES), big]);
-  const terminal = new Terminal({ cols: 80, rows: 24, scrollback: 1000, allowProposedApi: true });
+  const terminal = new headless.Terminal({ cols: 80, rows: 24, scrollback: 1000, allowProposedApi: true });
   socket.on('message', (data) => terminal.write(data as Buffer));
   await new Promise((resolve) => {
     socket.on('close', resolve);

@@ -21,6 +21,7 @@ import { HistoryService } from './services/history-service.ts';
 import { openHostLink } from './services/host-link.ts';
 import { OutputService } from './services/output-service.ts';
 import { PairingService } from './services/pairing-service.ts';
+import { ScreenService } from './services/screen-service.ts';
 import { SessionService } from './services/session-service.ts';
 import { SystemService } from './services/system-service.ts';
 import { VERSION } from './version.ts';
@@ -104,7 +105,19 @@ export async function startServer(config: Config, options: { log: Logger; webRoo
     const publicUrl = config.publicUrl ?? url;
     const pairing = await PairingService.open({ catalog, publicUrl: () => publicUrl });
     let output: OutputService | undefined;
-    const sessions = await SessionService.open({
+    let sessions: SessionService | undefined;
+    const screens = await ScreenService.open({
+      host,
+      catalog,
+      socketPath: dataDir.hostSocket,
+      secret: dataDir.hostSecret,
+      version: VERSION,
+      log,
+      onFact: (id, fact) => sessions?.fact(id, fact),
+      onPreview: (id, lines) => sessions?.preview(id, lines),
+    });
+    undo.add(() => screens.close());
+    const list = await SessionService.open({
       host,
       catalog,
       defaultCommand: config.command,
@@ -112,20 +125,36 @@ export async function startServer(config: Config, options: { log: Logger; webRoo
       maxHistoryBytes: config.maxHistoryBytes,
       maxSessions: config.maxSessions,
       viewersOf: (id) => output?.viewersOf(id) ?? 0,
+      screens,
+      onFact: (id, fact, title) => output?.fact(id, fact, title),
     });
-    undo.add(() => sessions.close());
-    output = new OutputService({ host, view: (session) => sessions.view(session), viewersChanged: (id) => sessions.viewersChanged(id) });
+    sessions = list;
+    undo.add(() => list.close());
+    output = new OutputService({
+      host,
+      view: (session) => list.view(session),
+      viewersChanged: (id) => list.viewersChanged(id),
+      screens,
+      log,
+    });
     const streams = output;
     undo.add(() => streams.close());
 
-    const system = new SystemService({ host, dataDir: dataDir.path, catalogPath: dataDir.catalog, version: VERSION, startedAt });
+    const system = new SystemService({
+      host,
+      dataDir: dataDir.path,
+      catalogPath: dataDir.catalog,
+      version: VERSION,
+      startedAt,
+      screensPid: () => screens.pid,
+    });
     const cookieName = cookieNameFor(catalog.instanceId);
     const policy = accessPolicy({ host: config.host, port: http.port, publicUrl: config.publicUrl, allowedHosts: config.allowedHosts });
     http.ready({
       gate: makeGate(policy, { ownerToken: dataDir.ownerToken, cookieName, findDevice: (hash) => pairing.findDevice(hash) }),
       shell,
-      rest: makeRest({ sessions, output, system, history: new HistoryService(host), pairing, cookieName, version: VERSION, log }),
-      sockets: makeTrpcSockets({ context: { sessions, output, system, pairing }, log }),
+      rest: makeRest({ sessions: list, output, system, history: new HistoryService(host), pairing, cookieName, version: VERSION, log }),
+      sockets: makeTrpcSockets({ context: { sessions: list, output, system, pairing }, log }),
     });
 
     writeServerInfo(dataDir.serverInfo, { pid: process.pid, url, version: VERSION, startedAt: startedAt.toISOString() });

@@ -5,6 +5,7 @@ import type { TestServer } from '../../../testing/start-server.ts';
 import { startTcpProxy } from '../../../testing/tcp-proxy.ts';
 import type { TcpProxy } from '../../../testing/tcp-proxy.ts';
 import { attachViewer } from '../../../testing/viewer.ts';
+import type { TestViewer } from '../../../testing/viewer.ts';
 
 async function create(server: TestServer, command: readonly string[], more: object = {}): Promise<Session> {
   const response = await server.api('/api/sessions', { method: 'POST', body: JSON.stringify({ command, ...more }) });
@@ -33,29 +34,43 @@ async function startBehindProxy(): Promise<{ server: TestServer; proxy: TcpProxy
 }
 
 /** A terminal that echoes nothing itself: `cat` types back what arrived, so each letter typed shows once. */
-const CAT = ['bash', '-c', 'stty raw -echo; echo ready; exec cat'];
-const NUMBERS = ['bash', '-c', 'i=0; while [ $i -lt 4000 ]; do i=$((i+1)); echo "n$i"; [ $((i % 20)) = 0 ] && sleep 0.02; done; echo done'];
+const CAT = ['bash', '-c', 'stty raw -echo; head -c 1 > /dev/null; echo ready; exec cat'];
+
+/** Output begins only now, so that it comes as bytes and not as part of the first screen. */
+async function begin(...viewers: readonly TestViewer[]): Promise<void> {
+  for (const viewer of viewers) await viewer.attached();
+  await viewers[0]?.type('.');
+}
+const NUMBERS = [
+  'bash',
+  '-c',
+  'stty raw -echo opost; head -c 1 > /dev/null; i=0; while [ $i -lt 4000 ]; do i=$((i+1)); echo "n$i"; [ $((i % 20)) = 0 ] && sleep 0.02; done; echo done',
+];
 
 function numbersIn(text: string): number[] {
   return [...text.matchAll(/n(\d+)\r\n/g)].map((match) => Number(match[1]));
 }
 
-test('a viewer gets history and live output as one contiguous stream', async () => {
+test('a viewer gets a screen and then live output as one contiguous stream', async () => {
   await using server = await startTestServer();
   const session = await create(server, CAT);
   await using viewer = attachViewer({ url: server.url, token: server.token, sessionId: session.id, cols: 90, rows: 20 });
+  await begin(viewer);
   await viewer.waitFor('ready');
   await viewer.type('hello');
   await viewer.waitFor('hello');
-  expect(viewer.events[0]).toMatchObject({ type: 'hello', controller: viewer.id, lastInput: 0 });
+  expect(viewer.text).toBe('ready\nhello');
+  expect(viewer.events[0]).toMatchObject({ type: 'hello', controller: viewer.id, lastInput: 0, size: { cols: 90, rows: 20 } });
   expect(viewer.events[1]).toMatchObject({ type: 'snapshot', offset: 0, reason: 'attach' });
-  expect(viewer.events.filter((event) => event.type === 'resize').at(-1)).toMatchObject({ cols: 90, rows: 20 });
   expect(viewer.breaks).toBe(0);
 
   await using second = attachViewer({ url: server.url, token: server.token, sessionId: session.id });
-  await second.waitFor('hello');
-  expect(second.text).toBe(viewer.text);
+  await second.attached();
   expect(second.events[0]).toMatchObject({ controller: viewer.id });
+  await second.type(' again');
+  await second.waitFor('again');
+  expect(second.text).toBe(' again');
+  expect(second.breaks).toBe(0);
 });
 
 test('over a server killed three times every number comes once, every letter typed arrives once, the program never notices', async () => {
@@ -64,6 +79,8 @@ test('over a server killed three times every number comes once, every letter typ
   const echo = await create(server, CAT);
   await using viewer = attachViewer({ url: server.url, token: server.token, sessionId: numbers.id });
   await using typist = attachViewer({ url: server.url, token: server.token, sessionId: echo.id });
+  await begin(viewer);
+  await begin(typist);
   await typist.waitFor('ready');
   const letters = 'abcdefghijklmnopqrstuvwxyz0123456789';
   let typed = '';
@@ -109,6 +126,7 @@ test('over twenty cuts of the connection nothing is lost or doubled in either di
   const session = await create(server, CAT);
   await using viewer = attachViewer({ url, token: server.token, sessionId: session.id });
   await using near = attachViewer({ url: server.url, token: server.token, sessionId: session.id });
+  await begin(viewer, near);
   await near.waitFor('ready');
   let expected = 'ready\n';
   for (let cut = 0; cut < 20; cut += 1) {
@@ -136,6 +154,7 @@ test('a link that goes silent without closing is noticed within ten seconds and 
   const { server, proxy, url } = behind;
   const session = await create(server, CAT);
   await using viewer = attachViewer({ url, token: server.token, sessionId: session.id });
+  await begin(viewer);
   await viewer.waitFor('ready');
   proxy.silence();
   const since = performance.now();

@@ -12,4 +12,5 @@ export * from './errors.ts';
 export * from './schema/ids.ts';
 export * from './schema/session.ts';
 export * from './schema/output.ts';
+export * from './schema/screen.ts';
 export * from './schema/status.ts';

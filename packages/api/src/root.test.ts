@@ -40,6 +40,7 @@ const RIGHTS: Readonly<Record<string, string>> = {
   'session.input': 'type',
   'session.ack': 'watch',
   'session.resize': 'type',
+  'session.screen': 'watch',
   'system.status': 'watch',
   'pairing.start': 'admin',
 };

@@ -17,8 +17,15 @@ export const MAX_LINES = 100_000;
 export const MAX_STRING_CHARS = 8192;
 /** UTF-16 units of one cell: a base character and its marks. Real text needs under 50; a program could pile up millions. */
 export const MAX_CELL_CHARS = 256;
+/** Columns of such cells: what was cut off can lie beyond the line. */
+export const MAX_COMBINED_COLUMN = 4 * MAX_COLS;
 /** Links in one state: 20 in each of 1000 lines (`ls --hyperlink`) are 20,000. */
 export const MAX_LINKS = 32_768;
+/**
+ * Bytes of an unfinished sequence that are kept. Every string that takes effect is shorter than MAX_STRING_CHARS, at up to 4 bytes each; of a
+ * longer one its beginning is enough to be refused again.
+ */
+export const MAX_TAIL_BYTES = 64 * 1024;
 /** xterm.js keeps this many titles of each kind. */
 export const MAX_TITLE_STACK = 10;
 
@@ -65,7 +72,10 @@ export interface LineState {
   readonly length: number;
   /** Continues the line before it. */
   readonly wrapped: boolean;
-  /** Characters of more than one code point, by column. Also those overwritten since: xterm.js may move them when it re-wraps. */
+  /**
+   * Characters of more than one code point, by column. Also of cells overwritten or cut off since: xterm.js 6.0.0 moves them along with
+   * others when it wraps lines anew, and sometimes into a cell that has one.
+   */
   readonly combined: readonly CombinedCell[];
   /** column, ext, link of each cell that has them. */
   readonly extended: Uint32Array;
@@ -78,8 +88,6 @@ export interface BufferState {
   readonly lines: readonly LineState[];
   /** Lines above the screen (ybase). */
   readonly base: number;
-  /** Most lines the ring may hold. Follows from the options, but for a stale one of the alternate screen (resize.ts). */
-  readonly maxLines: number;
   readonly x: number;
   readonly y: number;
   readonly scrollTop: number;
@@ -163,6 +171,8 @@ export interface ScreenState {
   readonly active: 'normal' | 'alternate';
   readonly normal: BufferState;
   readonly alternate: BufferState;
+  /** Most lines that the alternate screen may hold: its rows, but for a stale number of xterm.js (resize.ts). The normal one's follows from options. */
+  readonly alternateMaxLines: number;
   readonly pen: Pen;
   readonly charsets: CharsetState;
   readonly modes: ModeState;

@@ -152,6 +152,15 @@ export interface CoreParams {
   readonly params: ArrayLike<number> & Record<number, number>;
 }
 
+export type PrintHandler = (codes: Uint32Array, start: number, end: number) => void;
+
+export interface Parser {
+  readonly currentState: number;
+  precedingJoinState: number;
+  reset(): void;
+  setPrintHandler(handler: PrintHandler): void;
+}
+
 export interface InputHandler {
   _windowTitle: string;
   _iconName: string;
@@ -160,11 +169,12 @@ export interface InputHandler {
   readonly _curAttrData: AttributeData;
   readonly _utf8Decoder: { clear(): void };
   readonly _stringDecoder: { clear(): void };
-  readonly _parser: { currentState: number; precedingJoinState: number; reset(): void };
+  readonly _parser: Parser;
   readonly _onColor: { fire(event: readonly ColorRequest[]): void };
   readonly _onCursorMove: { fire(): void };
   onColor(listener: (event: readonly ColorRequest[]) => void): Disposable;
   parse(bytes: Uint8Array): unknown;
+  print: PrintHandler;
   registerCsiHandler(id: { readonly prefix?: string; readonly final: string }, handler: (params: CoreParams) => boolean): Disposable;
   selectCharset(collectAndFlag: string): boolean;
   setModePrivate(params: { readonly length: number; readonly params: ArrayLike<number> }): boolean;
@@ -218,9 +228,9 @@ const REQUIRED = {
       '_parser',
       '_onColor',
     ],
-    ...['_onCursorMove', 'onColor', 'parse', 'registerCsiHandler', 'selectCharset', 'setModePrivate'],
+    ...['_onCursorMove', 'onColor', 'parse', 'print', 'registerCsiHandler', 'selectCharset', 'setModePrivate'],
   ],
-  '_inputHandler._parser': ['currentState', 'precedingJoinState', 'reset'],
+  '_inputHandler._parser': ['currentState', 'precedingJoinState', 'reset', 'setPrintHandler'],
   '_inputHandler._curAttrData': ['fg', 'bg', 'extended'],
   '_inputHandler._curAttrData.extended': ['_ext', '_urlId', 'clone'],
   _charsetService: ['glevel', '_charsets'],

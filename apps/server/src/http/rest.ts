@@ -3,7 +3,7 @@
 import { OpenAPIHono, createRoute, z } from '@hono/zod-openapi';
 import { stream } from 'hono/streaming';
 import { stringifySetCookie } from 'cookie';
-import { ApiError, createSession, may, pairRequest, restInput, session, sessionId, status, updateSession } from '@cotg/api';
+import { ApiError, createSession, may, pairRequest, restInput, screen, session, sessionId, status, updateSession } from '@cotg/api';
 import type { Caller, DeviceRole, OutputPort, SessionsPort, SystemPort } from '@cotg/api';
 import type { HistoryService } from '../services/history-service.ts';
 import type { OutputService } from '../services/output-service.ts';
@@ -52,6 +52,7 @@ const body = <T extends z.ZodType>(schema: T) => ({ required: true, content: { '
 const idParam = z.object({ id: sessionId });
 const offsetQuery = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional();
 const historyQuery = z.object({ format: z.enum(['raw', 'text']).default('raw'), from: offsetQuery, to: offsetQuery });
+const screenQuery = z.object({ format: z.enum(['text', 'ansi', 'json']).default('text'), minOffset: offsetQuery });
 const sessionList = z.array(session);
 
 /** The right that each route needs; a test compares this with the routes that exist. `public`: the gate lets anybody in. */
@@ -64,6 +65,7 @@ export const REST_RIGHTS: Readonly<Record<string, DeviceRole | 'public'>> = {
   'PATCH /api/sessions/{id}': 'type',
   'DELETE /api/sessions/{id}': 'type',
   'GET /api/sessions/{id}/history': 'watch',
+  'GET /api/sessions/{id}/screen': 'watch',
   'POST /api/sessions/{id}/input': 'type',
   'GET /api/status': 'watch',
   'GET /api/openapi.json': 'watch',
@@ -203,6 +205,30 @@ export function makeRest(services: RestServices): RestApp {
           throw error;
         },
       );
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/api/sessions/{id}/screen',
+      request: { params: idParam, query: screenQuery },
+      responses: {
+        200: {
+          description: 'The visible screen; X-Offset says which output it stands for.',
+          content: { 'application/json': { schema: screen }, 'text/plain': { schema: z.string() } },
+        },
+        ...problems,
+      },
+    }),
+    async (c) => {
+      callerOf(c.env.passed, 'GET /api/sessions/{id}/screen');
+      const { format, minOffset } = c.req.valid('query');
+      const request = { sessionId: c.req.valid('param').id, ansi: format === 'ansi', ...(minOffset === undefined ? {} : { minOffset }) };
+      const found = await output.screen(request);
+      c.header('x-offset', String(found.offset));
+      if (format === 'json') return c.json(found, 200);
+      return c.text(found.lines.map((line) => `${line}\n`).join(''), 200);
     },
   );
 

@@ -59,7 +59,10 @@ export function apiErrorOf(error: unknown): ApiError {
 }
 
 /** `connect` finds a living host or starts one. The first connection must succeed: throws what `connect` throws. */
-export async function openHostLink(options: { connect: (signal: AbortSignal) => Promise<HostClient>; log: Logger }): Promise<HostLink> {
+export async function openHostLink(options: {
+  connect: (signal: AbortSignal) => Promise<HostClient>;
+  log: Pick<Logger, 'info' | 'warn' | 'error'>;
+}): Promise<HostLink> {
   const ended = new AbortController();
   const eventListeners = new Set<(event: HostEvent, body: Uint8Array) => void>();
   const connectListeners = new Set<(sessions: readonly HostSession[]) => void>();

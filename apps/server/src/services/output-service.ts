@@ -14,9 +14,15 @@ import type {
   PlacedEvent,
   Resize,
   RestInput,
+  Screen,
+  ScreenRequest,
   Session,
 } from '@cotg/api';
 import type { HostSession } from '@cotg/pty/client';
+import type { ScreenFact } from '@cotg/screen';
+import { messageOf } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { RowsReply, SnapshotReply } from '../screens/messages.ts';
 import { behind } from './entries.ts';
 import type { StreamEntry, StreamPosition } from './entries.ts';
 import { readHistory } from './history-reader.ts';
@@ -32,11 +38,25 @@ const MAX_SOCKET_BACKLOG_BYTES = 2 * WINDOW_BYTES;
 const BACKLOG_POLL_MS = 20;
 /** A tab that reloads comes back within this; the feed is kept meanwhile. */
 const FEED_LINGER_MS = 5000;
+/** Coming back over a longer distance costs a screen (about 10 KB with its scrollback), not what was missed. */
+const FAR_BYTES = 256 * 1024;
+/** Lines above the screen that come with it; older ones are read in the history. */
+const MAX_SCROLLBACK_LINES = 1000;
+
+type SnapshotEvent = Extract<AttachEvent, { type: 'snapshot' }>;
+
+/** Where screens come from. */
+export interface Screens {
+  snapshot(session: HostSession, scrollback: number): Promise<SnapshotReply>;
+  rows(sessionId: string, format: 'text' | 'ansi', minOffset: number): Promise<RowsReply>;
+}
 
 export interface OutputServiceOptions {
   readonly host: HostLink;
   readonly view: (session: HostSession) => Session;
   readonly viewersChanged: (sessionId: string) => void;
+  readonly screens: Screens;
+  readonly log: Logger;
 }
 
 export class OutputService implements OutputPort {
@@ -91,14 +111,15 @@ export class OutputService implements OutputPort {
     viewer: Viewer;
     backlog: Backlog;
   }): AsyncGenerator<PlacedEvent> {
-    const { request, session, viewers, viewer, backlog } = context;
+    const { request, viewers, viewer, backlog } = context;
+    let { session } = context;
     let ephemeral = 0;
     let run = session.run;
     let position = resumePosition(request, session);
 
     const { reply } = await this.#options.host.request('lastInput', { sessionId: request.sessionId, viewerId: request.viewerId });
     if (viewers.controller === viewer.id && request.cols !== undefined && request.rows !== undefined) {
-      await this.#resizeHost(session, request.cols, request.rows);
+      session = await this.#resizeHost(session, request.cols, request.rows);
     }
     // Without a position the id names none (run 0): whoever is cut off before the snapshot begins anew.
     yield {
@@ -107,20 +128,13 @@ export class OutputService implements OutputPort {
         : formatEventId({ run: 0, offset: 0, mark: 0 }, (ephemeral += 1)),
       event: this.#hello(session, viewers, reply.lastInput),
     };
-    if (!position) {
+    const isFar = position !== undefined && session.endOffset - position.offset > FAR_BYTES;
+    if (!position || isFar) {
       const asked = request.lastEventId !== undefined || request.have !== undefined;
-      position = { offset: session.firstOffset, mark: 0 };
-      yield {
-        id: formatEventId({ run, ...position }, (ephemeral += 1)),
-        event: {
-          type: 'snapshot',
-          offset: position.offset,
-          cols: session.cols,
-          rows: session.rows,
-          state: new Uint8Array(0),
-          reason: asked ? 'gap' : 'attach',
-        },
-      };
+      const snapshot = await this.#snapshot(session, request, isFar ? 'behind' : asked ? 'gap' : 'attach');
+      position = { offset: snapshot.event.offset, mark: snapshot.mark };
+      ({ run } = snapshot);
+      yield { id: formatEventId({ run, ...position }, (ephemeral += 1)), event: snapshot.event };
     }
     viewer.begin(position.offset);
 
@@ -158,6 +172,36 @@ export class OutputService implements OutputPort {
         if (viewer.signal.aborted) return;
       }
     }
+  }
+
+  /** The screen as it is; when it cannot be had, a blank one at the first kept byte, and everything behind it as bytes. */
+  async #snapshot(
+    session: HostSession,
+    request: Attach,
+    reason: SnapshotEvent['reason'],
+  ): Promise<{ event: SnapshotEvent; run: number; mark: number }> {
+    try {
+      const scrollback = Math.min(request.scrollback ?? MAX_SCROLLBACK_LINES, MAX_SCROLLBACK_LINES);
+      const { offset, cols, rows, state, run, mark } = await this.#options.screens.snapshot(session, scrollback);
+      return { event: { type: 'snapshot', offset, cols, rows, state, reason }, run, mark };
+    } catch (error) {
+      this.#options.log.warn({ session: session.id, error: messageOf(error) }, 'no screen to begin with; sending everything that is kept');
+      const { firstOffset: offset, cols, rows, run } = session;
+      return { event: { type: 'snapshot', offset, cols, rows, state: new Uint8Array(0), reason }, run, mark: 0 };
+    }
+  }
+
+  async screen(request: ScreenRequest): Promise<Screen> {
+    const session = await this.#hostSession(request.sessionId);
+    const minOffset = request.minOffset ?? session.endOffset;
+    const found = await this.#options.screens.rows(session.id, request.ansi ? 'ansi' : 'text', minOffset);
+    const { cols, rows, cursor, lines, title, hash, offset } = found;
+    return { cols, rows, cursor: { ...cursor }, lines: [...lines], title, hash, offset };
+  }
+
+  /** What a program told beside its screen, for those who look at it. */
+  fact(sessionId: string, fact: ScreenFact, title: string): void {
+    this.#sessions.get(sessionId)?.noteAll(eventOfFact(fact, title));
   }
 
   /** One page from the journal, no more than fits the window: the viewer has fallen behind the ring. */
@@ -213,10 +257,12 @@ export class OutputService implements OutputPort {
     return this.#options.view(reply.session);
   }
 
-  async #resizeHost(session: HostSession, cols: number, rows: number): Promise<void> {
+  /** The session as it is afterwards. */
+  async #resizeHost(session: HostSession, cols: number, rows: number): Promise<HostSession> {
     const alive = session.state === 'running' || session.state === 'starting';
-    if (!alive || (session.cols === cols && session.rows === rows)) return;
-    await this.#options.host.request('resize', { sessionId: session.id, cols, rows });
+    if (!alive || (session.cols === cols && session.rows === rows)) return session;
+    const { reply } = await this.#options.host.request('resize', { sessionId: session.id, cols, rows });
+    return reply.session;
   }
 
   #hello(session: HostSession, viewers: SessionViewers, lastInput: number): AttachEvent {
@@ -315,6 +361,17 @@ function* joinOutput(entries: readonly StreamEntry[]): Generator<StreamEntry> {
     }
   }
   if (parts.length > 0) yield joined();
+}
+
+function eventOfFact(fact: ScreenFact, title: string): AttachEvent {
+  switch (fact.kind) {
+    case 'title':
+      return { type: 'title', title };
+    case 'bell':
+      return { type: 'bell' };
+    case 'attention':
+      return { type: 'attention', on: true, text: [fact.title, fact.body].filter((part) => part !== '').join(': ') };
+  }
 }
 
 /** Undefined for what viewers do not get. */

@@ -23,19 +23,29 @@ export class SessionFeed {
   readonly sessionId: string;
   readonly #host: HostLink;
   readonly #changed: () => void;
+  readonly #patient: boolean;
+  #answeredOffset = 0;
   #ring: StreamEntry[] = [];
   #head = 0;
   #ringBytes = 0;
   #start: StreamPosition | undefined;
   #end: StreamPosition | undefined;
   #following: Promise<void> | undefined;
+  /** Between the question and its answer: what comes meanwhile lies in the journal, before the position of the answer. */
+  #isAsking = false;
   #closed = false;
 
-  /** `changed` is called whenever something new can be read. */
-  constructor(host: HostLink, sessionId: string, changed: () => void) {
+  /** `changed` is called whenever something new can be read. `patient`: nobody waits for an echo (an emulator). */
+  constructor(host: HostLink, sessionId: string, options: { changed: () => void; patient?: boolean }) {
     this.#host = host;
     this.sessionId = sessionId;
-    this.#changed = changed;
+    this.#changed = options.changed;
+    this.#patient = options.patient ?? false;
+  }
+
+  /** Queries of the program before this offset have been answered, as of the last `follow`. */
+  get answeredOffset(): number {
+    return this.#answeredOffset;
   }
 
   /** Where the live stream stands; undefined until the host is followed. */
@@ -45,17 +55,23 @@ export class SessionFeed {
 
   /** Begins to follow, or waits for it. Rejects with ApiError; a later call tries again. */
   follow(): Promise<void> {
-    this.#following ??= this.#follow().catch((error: unknown) => {
-      this.#following = undefined;
-      throw error;
-    });
+    this.#following ??= this.#follow()
+      .catch((error: unknown) => {
+        this.#following = undefined;
+        throw error;
+      })
+      .finally(() => {
+        this.#isAsking = false;
+      });
     return this.#following;
   }
 
   async #follow(): Promise<void> {
+    this.#isAsking = true;
     // The connection gives no event to anybody before the code behind this reply has run: nothing falls between.
-    const { reply } = await this.#host.request('follow', { sessionId: this.sessionId });
+    const { reply } = await this.#host.request('follow', { sessionId: this.sessionId, patient: this.#patient });
     const position = { offset: reply.offset, mark: reply.mark };
+    this.#answeredOffset = reply.answeredOffset;
     const isContiguous = this.#end !== undefined && this.#end.offset === position.offset && this.#end.mark === position.mark;
     if (!isContiguous) {
       this.#ring = [];
@@ -69,12 +85,13 @@ export class SessionFeed {
 
   /** The host went away, or pushed no more because we read too slowly: what is missing lies in the journal. */
   restart(): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#isAsking) return;
     this.#following = undefined;
     this.follow().catch(() => undefined); // The link tries again and restarts every feed when it is back.
   }
 
   take(event: HostEvent, body: Uint8Array): void {
+    if (this.#isAsking || this.#closed) return;
     if (event.type === 'lagged') return this.restart();
     if (event.type !== 'output' && event.type !== 'mark') return;
     const entry: StreamEntry =
@@ -115,6 +132,15 @@ export class SessionFeed {
     if (this.#head >= COMPACT_AT) {
       this.#ring = this.#ring.slice(this.#head);
       this.#head = 0;
+    }
+  }
+
+  /** The only reader has come to `position`: what lies before is not needed any more. */
+  release(position: StreamPosition): void {
+    for (let oldest = this.#ring[this.#head]; oldest; oldest = this.#ring[this.#head]) {
+      const isPast = oldest.kind === 'output' ? oldest.offset + oldest.bytes.length <= position.offset : oldest.entry.mark <= position.mark;
+      if (!isPast) return;
+      this.#drop();
     }
   }
 

@@ -7,6 +7,7 @@ import { ApiError, may } from '@cotg/api';
 import type { Caller, CreateSession, Session, SessionListEvent, SessionsPort, UpdateSession } from '@cotg/api';
 import type { HostSession } from '@cotg/pty/client';
 import type { Catalog } from '@cotg/db/catalog';
+import type { ScreenFact } from '@cotg/screen';
 import { parseDuration } from '../settings.ts';
 import { Broadcast } from './broadcast.ts';
 import type { HostLink } from './host-link.ts';
@@ -18,10 +19,15 @@ const DEFAULT_ROWS = 24;
 const DEFAULT_IDLE_TIMEOUT_MS = 24 * 60 * 60 * 1000;
 /** The host itself escalates to SIGKILL after 2 s; a loaded machine gets time to report it. */
 const KILL_WAIT_MS = 10_000;
-/** Output moves ages and offsets without an event of its own: watchers get them this often. */
-const WATCH_REFRESH_MS = 2000;
 /** What a client may not put into a child's environment: code that would run before the program does. */
 const FORBIDDEN_ENV = /^(LD_|DYLD_|NODE_OPTIONS$|BASH_ENV$|ENV$|PYTHONSTARTUP$|PERL5OPT$|RUBYOPT$)/;
+
+/** What the emulators know of sessions. */
+export interface ScreenFacts {
+  storedTitle(sessionId: string): string;
+  storedPreview(sessionId: string): readonly string[];
+  previews(on: boolean): void;
+}
 
 export interface SessionServiceOptions {
   readonly host: HostLink;
@@ -31,15 +37,21 @@ export interface SessionServiceOptions {
   readonly maxHistoryBytes: number;
   readonly maxSessions: number;
   readonly viewersOf: (sessionId: string) => number;
+  readonly screens: ScreenFacts;
+  /** For those who look at the session; `title` is what they see as its title now. */
+  readonly onFact: (sessionId: string, fact: ScreenFact, title: string) => void;
 }
 
 export class SessionService implements SessionsPort {
   readonly #options: SessionServiceOptions;
   readonly #names = new Map<string, string>();
+  readonly #titles = new Map<string, string>();
+  readonly #previews = new Map<string, readonly string[]>();
+  readonly #attention = new Set<string>();
+  #watchers = 0;
   readonly #changes = new Broadcast<SessionListEvent>();
   readonly #ends = new Broadcast<HostSession>();
   readonly #stop: (() => void)[] = [];
-  #refreshTimer: ReturnType<typeof setInterval> | undefined;
 
   private constructor(options: SessionServiceOptions) {
     this.#options = options;
@@ -49,6 +61,9 @@ export class SessionService implements SessionsPort {
           this.#changes.send({ type: 'session', session: this.#view(event.session) });
           if (!isAlive(event.session)) this.#ends.send(event.session);
         } else if (event.type === 'removed') {
+          this.#titles.delete(event.sessionId);
+          this.#previews.delete(event.sessionId);
+          this.#attention.delete(event.sessionId);
           this.#changes.send({ type: 'removed', sessionId: event.sessionId });
         }
       }),
@@ -145,18 +160,48 @@ export class SessionService implements SessionsPort {
     const changes = this.#changes.stream(signal);
     // The stream listens from its first `next`: start it before the list is read, so that nothing falls between.
     let next = changes.next();
-    yield { type: 'list', sessions: await this.list() };
-    this.#refreshWhileWatched();
-    for (;;) {
-      const { done, value } = await next;
-      if (done) return;
-      yield value === 'overflow' ? { type: 'list', sessions: await this.list() } : value;
-      next = changes.next();
+    this.#watchers += 1;
+    if (this.#watchers === 1) this.#options.screens.previews(true);
+    try {
+      const sessions = await this.list();
+      yield { type: 'list', sessions };
+      for (const { id } of sessions) {
+        const lines = this.#previews.get(id) ?? this.#options.screens.storedPreview(id);
+        if (lines.length > 0) yield { type: 'preview', sessionId: id, lines };
+      }
+      for (;;) {
+        const { done, value } = await next;
+        if (done) return;
+        yield value === 'overflow' ? { type: 'list', sessions: await this.list() } : value;
+        next = changes.next();
+      }
+    } finally {
+      this.#watchers -= 1;
+      if (this.#watchers === 0) this.#options.screens.previews(false);
     }
+  }
+
+  /** What a program told beside its screen. */
+  fact(sessionId: string, fact: ScreenFact): void {
+    if (fact.kind === 'title') this.#titles.set(sessionId, fact.title);
+    // Whoever looks at the session has seen it.
+    else if (this.#options.viewersOf(sessionId) === 0) this.#attention.add(sessionId);
+    this.#options.onFact(sessionId, fact, this.#names.get(sessionId) ?? (fact.kind === 'title' ? fact.title : ''));
+    this.#announce(sessionId);
+  }
+
+  preview(sessionId: string, lines: readonly string[]): void {
+    this.#previews.set(sessionId, lines);
+    this.#changes.send({ type: 'preview', sessionId, lines });
   }
 
   /** A viewer came or went. */
   viewersChanged(id: string): void {
+    if (this.#options.viewersOf(id) > 0) this.#attention.delete(id);
+    this.#announce(id);
+  }
+
+  #announce(id: string): void {
     if (this.#changes.size === 0) return;
     this.#find(id).then(
       (session) => this.#changes.send({ type: 'session', session: this.#view(session) }),
@@ -179,8 +224,8 @@ export class SessionService implements SessionsPort {
     return viewOf(session, {
       name: this.#names.get(session.id) ?? null,
       profile: null,
-      terminalTitle: null,
-      attention: false,
+      terminalTitle: (this.#titles.get(session.id) ?? this.#options.screens.storedTitle(session.id)) || null,
+      attention: this.#attention.has(session.id),
       viewers: this.#options.viewersOf(session.id),
     });
   }
@@ -216,20 +261,6 @@ export class SessionService implements SessionsPort {
     };
   }
 
-  #refreshWhileWatched(): void {
-    this.#refreshTimer ??= setInterval(() => {
-      if (this.#changes.size === 0) {
-        clearInterval(this.#refreshTimer);
-        this.#refreshTimer = undefined;
-        return;
-      }
-      this.list().then(
-        (sessions) => this.#changes.send({ type: 'list', sessions }),
-        () => undefined, // The host is away: the list stays as it was, and comes again when it is back.
-      );
-    }, WATCH_REFRESH_MS);
-  }
-
   async #audit(caller: Caller, action: string, sessionId: string): Promise<void> {
     await this.#options.catalog.audit.append({
       at: Date.now(),
@@ -241,7 +272,6 @@ export class SessionService implements SessionsPort {
   }
 
   close(): void {
-    clearInterval(this.#refreshTimer);
     for (const stop of this.#stop) stop();
   }
 }

@@ -4,19 +4,34 @@ import type { Status, SystemPort } from '@cotg/api';
 import type { HostLink } from './host-link.ts';
 
 export class SystemService implements SystemPort {
-  readonly #options: { host: HostLink; dataDir: string; catalogPath: string; version: string; startedAt: Date };
+  readonly #options: {
+    host: HostLink;
+    dataDir: string;
+    catalogPath: string;
+    version: string;
+    startedAt: Date;
+    screensPid: () => number | null;
+  };
 
-  constructor(options: { host: HostLink; dataDir: string; catalogPath: string; version: string; startedAt: Date }) {
+  constructor(options: {
+    host: HostLink;
+    dataDir: string;
+    catalogPath: string;
+    version: string;
+    startedAt: Date;
+    screensPid: () => number | null;
+  }) {
     this.#options = options;
   }
 
   async status(): Promise<Status> {
     const { reply } = await this.#options.host.request('status', {});
     const { host } = reply;
+    const screensPid = this.#options.screensPid();
     return {
       server: { pid: process.pid, version: this.#options.version, startedAt: this.#options.startedAt.toISOString() },
       host: { pid: host.pid, version: host.version, protocol: host.protocol, startedAt: new Date(host.startedAt).toISOString() },
-      screens: null,
+      screens: screensPid === null ? null : { pid: screensPid },
       dataDir: this.#options.dataDir,
       sessions: host.sessions,
       storage: {

@@ -1,4 +1,5 @@
 // Owns who looks at one session: its viewers, which of them sets the size, and the feed they share. No transports.
+import type { AttachEvent } from '@cotg/api';
 import { SessionFeed } from './session-feed.ts';
 import type { HostLink } from './host-link.ts';
 import { Viewer } from './viewer.ts';
@@ -10,7 +11,7 @@ export class SessionViewers {
   #controller: string | null = null;
 
   constructor(host: HostLink, sessionId: string) {
-    this.feed = new SessionFeed(host, sessionId, () => this.wakeAll());
+    this.feed = new SessionFeed(host, sessionId, { changed: () => this.wakeAll() });
   }
 
   get count(): number {
@@ -45,6 +46,10 @@ export class SessionViewers {
   #setController(viewerId: string | null): void {
     this.#controller = viewerId;
     for (const viewer of this.#viewers.values()) viewer.note({ type: 'control', viewerId });
+  }
+
+  noteAll(event: AttachEvent): void {
+    for (const viewer of this.#viewers.values()) viewer.note(event);
   }
 
   wakeAll(): void {

@@ -1,6 +1,6 @@
 import type { Client, Session, SessionListEvent } from '@cotg/api/client';
 import { render } from 'solid-js/web';
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ConnectionProvider } from '../api/connection.ts';
 import type { Connection } from '../api/connection.ts';
 import { createRouter, RouterProvider } from '../ui/router.ts';
@@ -52,7 +52,12 @@ const session = (n: number, change: Partial<Session> = {}): Session => ({
 });
 
 let dispose: (() => void) | undefined;
+beforeEach(() => {
+  vi.stubGlobal('matchMedia', () => Object.assign(new EventTarget(), { matches: false }));
+});
 afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.useRealTimers();
   dispose?.();
   document.body.replaceChildren();
 });
@@ -120,6 +125,76 @@ test('whatever a session is called, its name is text', () => {
     expect(document.querySelectorAll('*').length).toBe(withOne);
   }
   expect(document.body.dataset['hit']).toBeUndefined();
+});
+
+const previewOf = (n: number): Element | null => document.querySelector(`[data-session="${session(n).id}"] [data-testid=preview]`);
+const preview = (n: number, ...lines: string[]): SessionListEvent => ({ type: 'preview', sessionId: session(n).id, lines });
+
+test('a card shows the last two lines of the screen in their colours, and new ones in their place', () => {
+  const { send } = open();
+  send({ type: 'list', sessions: [session(1), session(2)] });
+  expect(previewOf(1)?.textContent).toBe('');
+  send(preview(1, 'first', '\u001b[31msecond\u001b[0m ok', '\u001b[1;38;2;255;250;240mthird\u001b[0m'));
+  const lines = Array.from(previewOf(1)?.children ?? []);
+  expect(lines.map(({ textContent }) => textContent)).toEqual(['second ok', 'third']);
+  expect(lines[0]?.children[0]?.getAttribute('style')).toMatch(/color: rgb\(240, 113, 120\)/);
+  expect(lines[1]?.children[0]?.getAttribute('style')).toMatch(/color: rgb\(255, 250, 240\); font-weight: bold/);
+  expect(previewOf(2)?.textContent).toBe('');
+  send(preview(1, 'other'));
+  expect(previewOf(1)?.textContent).toBe('other');
+  expect(titles()).toEqual(['title 1', 'title 2']);
+});
+
+test('whatever stands on a screen, its preview is text', () => {
+  const { send } = open();
+  send({ type: 'list', sessions: [session(1)] });
+  send(preview(1, 'plain'));
+  const elements = document.querySelectorAll('*').length;
+  for (const text of [...NASTY, '\u001b]8;;javascript:alert(1)\u001b\\x', '\u001b[31x', '\u001b[2J', '\u009b31m', '\u0000\r\n']) {
+    send(preview(1, text));
+    expect(document.querySelectorAll('*').length).toBeLessThanOrEqual(elements);
+    expect(previewOf(1)?.textContent).not.toMatch(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/u);
+  }
+  send(preview(1, NASTY[0] ?? ''));
+  expect(previewOf(1)?.textContent).toBe(NASTY[0]);
+  expect(document.body.dataset['hit']).toBeUndefined();
+});
+
+test('a session that is removed takes its preview with it, and one that comes back has none', () => {
+  const { send } = open();
+  send({ type: 'list', sessions: [session(1)] });
+  send(preview(1, 'old'));
+  send({ type: 'removed', sessionId: session(1).id });
+  expect(document.querySelectorAll('[data-testid=preview]')).toHaveLength(0);
+  send({ type: 'session', session: session(1) });
+  expect(previewOf(1)?.textContent).toBe('');
+  send(preview(1, 'new'));
+  send({ type: 'list', sessions: [session(1), session(2)] });
+  expect(previewOf(1)?.textContent).toBe('new');
+});
+
+test('a session that needs the person says so and comes first, until it does not', () => {
+  const { send } = open();
+  send({ type: 'list', sessions: [session(1), session(2), session(3)] });
+  send({ type: 'session', session: session(3, { attention: true }) });
+  expect(titles()).toEqual(['title 3', 'title 1', 'title 2']);
+  expect(document.querySelector('[data-attention]')?.textContent).toContain('▲Needs you');
+  send({ type: 'session', session: session(3) });
+  expect(titles()).toEqual(['title 1', 'title 2', 'title 3']);
+  expect(document.querySelector('[data-attention]')).toBeNull();
+});
+
+test('no card moves under a finger', () => {
+  vi.useFakeTimers();
+  const { send } = open();
+  send({ type: 'list', sessions: [session(1), session(2)] });
+  window.dispatchEvent(new Event('pointerdown'));
+  send({ type: 'session', session: session(2, { attention: true }) });
+  expect(titles()).toEqual(['title 1', 'title 2']);
+  window.dispatchEvent(new Event('pointerup'));
+  expect(titles()).toEqual(['title 1', 'title 2']);
+  vi.advanceTimersByTime(1000);
+  expect(titles()).toEqual(['title 2', 'title 1']);
 });
 
 test('leaving the page ends the subscription', () => {

@@ -1,13 +1,17 @@
 // Owns the home page: all sessions, what state they are in, and starting, ending and removing them.
 import type { Session } from '@cotg/api/client';
 import { createMemo, createSignal, For, onCleanup, onMount, Show } from 'solid-js';
-import type { JSX } from 'solid-js';
+import type { Accessor, JSX } from 'solid-js';
 import { useConnection } from '../api/connection.ts';
 import { createSessionList } from '../session/create-session-list.ts';
 import { commandLine, folderName, stateWords } from '../session/session-words.ts';
+import { DARK_THEME, LIGHT_THEME, paletteOf } from '../terminal/themes.ts';
+import type { AnsiPalette } from '../ui/ansi-line.ts';
+import { AnsiLines } from '../ui/AnsiLines.tsx';
 import { ConfirmDialog } from '../ui/ConfirmDialog.tsx';
 import type { Question } from '../ui/ConfirmDialog.tsx';
 import { CloseIcon, PlusIcon, StopIcon } from '../ui/icons.tsx';
+import { createMediaQuery } from '../ui/media-query.ts';
 import { formatAge } from '../ui/relative-time.ts';
 import { useRouter } from '../ui/router.ts';
 import { useToasts } from '../ui/toasts.tsx';
@@ -15,6 +19,8 @@ import { endQuestion, removeQuestion } from './questions.ts';
 
 /** Ages are shown in units of at least a second; looking oftener changes nothing that anybody reads. */
 const AGE_TICK_MS = 5000;
+/** The click of a tap may come this long after the finger has left. */
+const TAP_SETTLES_MS = 350;
 
 export interface SessionListProps {
   /** Called when the list is on the glass: what comes next can be fetched. */
@@ -35,7 +41,18 @@ export function SessionList(props: SessionListProps): JSX.Element {
     props.onMounted();
   });
 
-  const alive = createMemo(() => list.sessions.filter((session) => session.alive));
+  const isHeld = createHold();
+  const isLight = createMediaQuery('(prefers-color-scheme: light)');
+  const palette = createMemo(() => paletteOf(isLight() ? LIGHT_THEME : DARK_THEME));
+  /** Who needs the person comes first, but not from under a finger. */
+  const first = createMemo<ReadonlySet<string>>(
+    (before) => (isHeld() ? before : new Set(list.sessions.filter(({ attention }) => attention).map(({ id }) => id))),
+    new Set(),
+  );
+  const alive = createMemo(() => {
+    const living = list.sessions.filter((session) => session.alive);
+    return [...living.filter(({ id }) => first().has(id)), ...living.filter(({ id }) => !first().has(id))];
+  });
   const ended = createMemo(() => list.sessions.filter((session) => !session.alive));
   const tell = (error: unknown): void => toasts.show(error instanceof Error ? error.message : 'That did not work.');
   const ask = (session: Session): void => {
@@ -47,6 +64,8 @@ export function SessionList(props: SessionListProps): JSX.Element {
       {(session) => (
         <SessionCard
           session={session}
+          preview={list.preview(session.id)}
+          palette={palette()}
           now={now()}
           onOpen={() => router.go({ page: 'session', id: session.id })}
           onAsk={() => ask(session)}
@@ -95,8 +114,33 @@ export function SessionList(props: SessionListProps): JSX.Element {
   );
 }
 
+/** Whether a finger is down, or its click may still come. */
+function createHold(): Accessor<boolean> {
+  const [isHeld, setHeld] = createSignal(false);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const ending = new AbortController();
+  const hold = (): void => {
+    clearTimeout(timer);
+    setHeld(true);
+  };
+  const release = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => setHeld(false), TAP_SETTLES_MS);
+  };
+  window.addEventListener('pointerdown', hold, { signal: ending.signal });
+  window.addEventListener('pointerup', release, { signal: ending.signal });
+  window.addEventListener('pointercancel', release, { signal: ending.signal });
+  onCleanup(() => {
+    clearTimeout(timer);
+    ending.abort();
+  });
+  return isHeld;
+}
+
 interface SessionCardProps {
   readonly session: Session;
+  readonly preview: readonly string[];
+  readonly palette: AnsiPalette;
   readonly now: number;
   readonly onOpen: () => void;
   readonly onAsk: () => void;
@@ -112,13 +156,25 @@ function SessionCard(props: SessionCardProps): JSX.Element {
   };
   const age = (): string => formatAge(props.now - Date.parse(props.session.endedAt ?? props.session.lastActivityAt));
   return (
-    <li class="card" data-testid="session-card" data-session={props.session.id} data-state={props.session.state}>
+    <li
+      class="card"
+      data-testid="session-card"
+      data-session={props.session.id}
+      data-state={props.session.state}
+      data-attention={props.session.attention ? '' : undefined}
+    >
       <button type="button" class="card-main" data-testid="open-session" onClick={() => props.onOpen()}>
         <span class="card-line">
           <span class="card-title">{props.session.title}</span>
           <span class="card-age">{age()}</span>
         </span>
         <span class="card-detail">{detail()}</span>
+        {/* Room for two lines from the start: nothing moves when they come. */}
+        <Show when={props.session.alive || props.preview.length > 0}>
+          <span class="preview" data-testid="preview" aria-hidden="true">
+            <AnsiLines lines={props.preview} palette={props.palette} />
+          </span>
+        </Show>
         <span class={`state ${words().tone}`}>
           <span class="state-glyph" aria-hidden="true">
             {words().glyph}

@@ -12,6 +12,7 @@ import type { OpenSession, SessionPhase } from '../session/create-session.ts';
 import type { RefusalReason } from '../session/input-queue.ts';
 import { endSentence } from '../session/session-words.ts';
 import type { Stored } from '../settings/stored.ts';
+import { checkEmulator } from '../terminal/check-emulator.ts';
 import { createTerminal } from '../terminal/create-terminal.ts';
 import type { Size } from '../terminal/fit.ts';
 import { KeyBar } from '../terminal/KeyBar.tsx';
@@ -69,6 +70,7 @@ export function SessionPage(props: SessionPageProps): JSX.Element {
     onLink: (text) => askForLink(text),
   });
   onCleanup(() => terminal.dispose());
+  const problem = checkEmulator();
   onMount(() => onCleanup(trackViewport(document.documentElement)));
 
   const begin = (wish: Size): void => {
@@ -79,6 +81,7 @@ export function SessionPage(props: SessionPageProps): JSX.Element {
         stored,
         terminal,
         wish,
+        avoidsSnapshots: problem !== null,
         isNewPage: takeIsNewPage(),
         onReturn: (text) => toasts.show(text),
         onCut: () => toasts.hide(),
@@ -174,6 +177,13 @@ export function SessionPage(props: SessionPageProps): JSX.Element {
           </button>
         </Show>
       </header>
+      <Show when={problem}>
+        {(found) => (
+          <p class="notice" role="status" data-testid="emulator-notice">
+            Screens cannot be taken over in this browser ({found().code}): output is loaded from its beginning. {found().hint}
+          </p>
+        )}
+      </Show>
       <Show when={open()?.notice()}>
         {(text) => (
           <p class="notice" role="status" data-testid="notice">
@@ -190,6 +200,7 @@ export function SessionPage(props: SessionPageProps): JSX.Element {
         state={phase()}
         offset={open()?.parsedOffset() ?? 0}
         holes={open()?.holes() ?? 0}
+        bells={open()?.bells() ?? 0}
         onReady={begin}
         onFits={(fits) => open()?.want(fits)}
         onText={(text) => open()?.type(text)}

@@ -1,4 +1,5 @@
 import type { Attach, AttachEvent } from '@cotg/api/client';
+import type { ScreenState } from '@cotg/screen';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { AttachStream } from './attach-stream.ts';
 import type { SessionFact, StreamHandlers, TerminalPort } from './attach-stream.ts';
@@ -17,12 +18,22 @@ const snapshot = (offset: number): AttachEvent => ({
   state: new Uint8Array(0),
   reason: 'attach',
 });
+/** A state that stands for this text: the paper terminal below knows no other. */
+const screenOf = (text: string): ScreenState => ({ titles: { window: text } }) as ScreenState;
+const screen = (offset: number, text: string, size = { cols: 50, rows: 30 }): AttachEvent => ({
+  type: 'snapshot',
+  offset,
+  ...size,
+  state: bytes(text),
+  reason: 'attach',
+});
 const output = (offset: number, text: string): AttachEvent => ({ type: 'output', offset, bytes: bytes(text) });
 
 /** Parses when told to; shows content as text. */
 class PaperTerminal implements TerminalPort {
   text = '';
   size = '';
+  refusesScreens = false;
   readonly queue: (() => void)[] = [];
 
   write(chunk: Uint8Array, parsed: () => void): void {
@@ -34,14 +45,21 @@ class PaperTerminal implements TerminalPort {
   resize(cols: number, rows: number): void {
     this.queue.push(() => (this.size = `${cols}x${rows}`));
   }
-  reset(cols: number, rows: number): void {
+  reset(cols: number, rows: number, note?: string): void {
     this.queue.push(() => {
-      this.text = '';
+      this.text = note === undefined ? '' : `(${note})`;
       this.size = `${cols}x${rows}`;
     });
   }
-  writeNote(text: string): void {
-    this.queue.push(() => (this.text += `(${text})`));
+  restore(state: ScreenState, outcome: Parameters<TerminalPort['restore']>[1]): void {
+    this.queue.push(() => {
+      if (this.refusesScreens) {
+        outcome.failed(new Error('refused'));
+        return;
+      }
+      this.text = state.titles.window;
+      outcome.done();
+    });
   }
   parse(): void {
     for (const step of this.queue.splice(0)) step();
@@ -74,9 +92,30 @@ class FakeApi {
   }
 }
 
-function setUp() {
+/** Unpacks when told to. */
+class FakeUnpacker {
+  readonly waiting: { readonly state: Uint8Array; readonly signal: AbortSignal; settle: (outcome: 'works' | 'fails') => void }[] = [];
+
+  readonly unpack = (state: Uint8Array, signal: AbortSignal): Promise<ScreenState> =>
+    new Promise((resolve, reject) => {
+      const settle = (outcome: 'works' | 'fails'): void => {
+        if (outcome === 'works') resolve(screenOf(new TextDecoder().decode(state)));
+        else reject(new Error('damaged'));
+      };
+      this.waiting.push({ state, signal, settle });
+    });
+
+  /** The oldest one, and what follows from it. */
+  async next(outcome: 'works' | 'fails' = 'works'): Promise<void> {
+    this.waiting.shift()?.settle(outcome);
+    await vi.advanceTimersByTimeAsync(0);
+  }
+}
+
+function setUp(options: { readonly avoidsSnapshots?: boolean } = {}) {
   const api = new FakeApi();
   const terminal = new PaperTerminal();
+  const unpacker = new FakeUnpacker();
   const log: string[] = [];
   const facts: SessionFact[] = [];
   const parsed: number[] = [];
@@ -85,6 +124,8 @@ function setUp() {
     sessionId: 's',
     viewerId: 'v',
     terminal,
+    unpack: unpacker.unpack,
+    avoidsSnapshots: options.avoidsSnapshots ?? false,
     wish: () => ({ cols: 52, rows: 40 }),
     onFact: (fact) => facts.push(fact),
     onParsed: (offset) => parsed.push(offset),
@@ -93,7 +134,7 @@ function setUp() {
     onFailed: (error) => log.push(`failed ${String(error)}`),
     onHole: () => log.push('hole'),
   });
-  return { api, terminal, log, facts, parsed, stream };
+  return { api, terminal, unpacker, log, facts, parsed, stream };
 }
 
 beforeEach(() => {
@@ -240,6 +281,165 @@ test('parsing that ends after a snapshot says nothing about the new content', ()
   terminal.parse();
   expect(parsed).toEqual([2]);
   expect(terminal.text).toBe('');
+});
+
+test('a snapshot replaces the screen, and output goes on behind it', async () => {
+  const { api, terminal, unpacker, stream, parsed } = setUp();
+  stream.start();
+  api.send('0.0.1', hello(900));
+  api.send('1.700.2', screen(700, 'seven hundred', { cols: 60, rows: 20 }));
+  await unpacker.next();
+  api.send('1.704.0', output(700, ' ok.'));
+  terminal.parse();
+  expect(terminal.text).toBe('seven hundred ok.');
+  expect(parsed).toEqual([700, 704]);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(api.acks).toEqual([704]);
+  expect(stream.receivedOffset).toBe(704);
+});
+
+test('what comes while a snapshot is being unpacked waits, and takes effect behind it in its order', async () => {
+  const { api, terminal, unpacker, stream, facts } = setUp();
+  stream.start();
+  api.send('0.0.1', hello(5));
+  api.send('1.0.2', snapshot(0));
+  api.send('1.5.0', output(0, 'hello'));
+  terminal.parse();
+  api.send('1.50.3', screen(50, 'fifty'));
+  api.send('1.53.0', output(50, 'abc'));
+  api.send('1.53.4', { type: 'resize', offset: 53, cols: 99, rows: 9 });
+  api.send('1.53.5', { type: 'title', title: 'new' });
+  api.send('1.56.0', output(53, 'def'));
+  terminal.parse();
+  // The old screen stays to the end: no blank, and nothing of the new one in it.
+  expect(terminal.text).toBe('hello');
+  expect(terminal.size).toBe('50x30');
+  expect(facts.map(({ type }) => type)).toEqual(['hello']);
+  await unpacker.next();
+  terminal.parse();
+  expect(terminal.text).toBe('fiftyabcdef');
+  expect(terminal.size).toBe('99x9');
+  expect(facts.map(({ type }) => type)).toEqual(['hello', 'title']);
+});
+
+test('a snapshot behind a snapshot that is being unpacked waits for it, with what follows', async () => {
+  const { api, terminal, unpacker, stream, parsed } = setUp();
+  stream.start();
+  api.send('0.0.1', hello(5));
+  api.send('1.10.2', screen(10, 'ten'));
+  api.send('1.12.0', output(10, 'xx'));
+  api.send('1.90.3', screen(90, 'ninety'));
+  api.send('1.93.0', output(90, 'one'));
+  await unpacker.next();
+  api.send('1.96.0', output(93, 'two'));
+  terminal.parse();
+  expect(terminal.text).toBe('tenxx');
+  await unpacker.next();
+  terminal.parse();
+  expect(terminal.text).toBe('ninetyonetwo');
+  expect(parsed).toEqual([10, 12, 90, 93, 96]);
+});
+
+test('a stream that ends while a snapshot is being unpacked is taken up from what the terminal has', async () => {
+  const { api, terminal, unpacker, stream } = setUp();
+  stream.start();
+  api.send('0.0.1', hello(5));
+  api.send('1.0.2', snapshot(0));
+  api.send('1.5.0', output(0, 'hello'));
+  api.send('1.50.3', screen(50, 'fifty'));
+  api.send('1.53.0', output(50, 'abc'));
+  api.handlers?.onEnded(new Error('host away'));
+  expect(unpacker.waiting[0]?.signal.aborted).toBe(true);
+  await unpacker.next();
+  await vi.advanceTimersByTimeAsync(250);
+  expect(api.requests.at(-1)?.lastEventId).toBe('1.5.0');
+  api.send('1.5.4', hello(9));
+  api.send('1.9.0', output(5, ' you'));
+  terminal.parse();
+  expect(terminal.text).toBe('hello you');
+});
+
+test.each(['unpacked', 'restored'] as const)(
+  'a snapshot that cannot be %s is counted, and bytes are asked for on a blank',
+  async (step) => {
+    const { api, terminal, unpacker, stream, log, parsed } = setUp();
+    stream.start();
+    api.send('0.0.1', hello(500));
+    terminal.refusesScreens = step === 'restored';
+    api.send('1.500.2', screen(500, 'damaged'));
+    api.send('1.503.0', output(500, 'abc'));
+    await unpacker.next(step === 'unpacked' ? 'fails' : 'works');
+    terminal.parse();
+    terminal.parse();
+    expect(log).toEqual(['hole', 'interrupted']);
+    expect(terminal.text).toBe('');
+    await vi.advanceTimersByTimeAsync(250);
+    expect(api.requests.at(-1)).toMatchObject({ have: { run: 1, offset: 0, mark: 0 } });
+    expect(api.requests.at(-1)).not.toHaveProperty('lastEventId');
+    api.send('1.0.1', hello(503));
+    api.send('1.5.0', output(0, 'hello'));
+    terminal.parse();
+    expect(terminal.text).toBe('hello');
+    expect(parsed).toEqual([5]);
+  },
+);
+
+test('after three more snapshots that cannot be shown the failure is, and nothing is asked for any more', async () => {
+  const { api, unpacker, stream, log } = setUp();
+  stream.start();
+  for (let attempt = 0; attempt < 4; attempt += 1) {
+    api.send('0.0.1', hello(500));
+    api.send('1.500.2', screen(500, 'damaged'));
+    await unpacker.next('fails');
+    await vi.advanceTimersByTimeAsync(2000);
+  }
+  expect(log.filter((word) => word === 'hole')).toHaveLength(4);
+  expect(log.at(-1)).toBe('failed Error: damaged');
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(api.requests).toHaveLength(4);
+});
+
+test('one snapshot that works makes up for those that did not', async () => {
+  const { api, terminal, unpacker, stream, log } = setUp();
+  stream.start();
+  for (const outcome of ['fails', 'fails', 'fails', 'works', 'fails', 'fails', 'fails'] as const) {
+    api.send('0.0.1', hello(500));
+    api.send('1.500.2', screen(500, 'text'));
+    await unpacker.next(outcome);
+    terminal.parse();
+    await vi.advanceTimersByTimeAsync(2000);
+  }
+  expect(log.some((word) => word.startsWith('failed'))).toBe(false);
+});
+
+test('a page that can show no snapshots asks for bytes from the start', async () => {
+  const { api, terminal, unpacker, stream } = setUp({ avoidsSnapshots: true });
+  stream.start();
+  expect(api.requests).toEqual([{ sessionId: 's', viewerId: 'v', cols: 52, rows: 40, have: { run: 1, offset: 0, mark: 0 } }]);
+  api.send('1.0.1', hello(5));
+  api.send('1.3.0', output(3, 'lo'));
+  await vi.advanceTimersByTimeAsync(250);
+  // A beginning that is missing is a hole, not a beginning.
+  expect(api.requests).toHaveLength(2);
+  api.send('1.0.1', hello(5));
+  api.send('1.5.0', output(0, 'hello'));
+  terminal.parse();
+  expect(terminal.text).toBe('hello');
+  expect(unpacker.waiting).toEqual([]);
+});
+
+test('after the page has left, what the terminal had in its queue asks for nothing', async () => {
+  const { api, terminal, unpacker, stream, log } = setUp();
+  stream.start();
+  api.send('0.0.1', hello(500));
+  api.send('1.500.2', screen(500, 'text'));
+  terminal.refusesScreens = true;
+  await unpacker.next();
+  stream.stop();
+  terminal.parse();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(api.requests).toHaveLength(1);
+  expect(log).toEqual([]);
 });
 
 test('cuts, repeats and holes anywhere leave the terminal equal to the stream', () => {

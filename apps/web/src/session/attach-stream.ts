@@ -1,21 +1,28 @@
 // Owns this page's attachment: subscribe, keep the terminal equal to the stream, subscribe again after any end of it.
 // Must not know components, storage or how the terminal draws.
 //
-// Invariant: the terminal gets every byte once and in order from where its content began. Where that cannot be kept, it is
-// blanked and built anew from the beginning; a screen with a hole in it is never shown as whole.
+// Invariant: the terminal gets every byte once and in order from where its content began, be that a blank or the screen of a snapshot.
+// Where that cannot be kept, it is built anew; a screen with a hole in it is never shown as whole. What comes while a snapshot is being
+// unpacked waits for it (the server sends no more than its window), so the screen goes from the old one to the new one in one step.
 import type { Attach, AttachEvent } from '@cotg/api/client';
+import type { ScreenState } from '@cotg/screen';
 import { Acknowledger } from './acknowledger.ts';
 import { ContiguityGuard } from './contiguity.ts';
 
 /** Pauses before attaching again when the server ended or refused the stream. The link itself has its own. */
 const RETRY_DELAYS_MS = [250, 500, 1000] as const;
+/** A snapshot that cannot be shown is asked for again this often: another try may bring another one, or the bytes. */
+const MAX_SNAPSHOT_RETRIES = 3;
+/** A blank terminal is at the beginning. Where that is near and still kept, the server sends bytes from there, else a snapshot all the same. */
+const FROM_THE_BEGINNING = { run: 1, offset: 0, mark: 0 } as const;
 
 /** What the stream does to a terminal. The calls take effect in their order. */
 export interface TerminalPort {
   write(bytes: Uint8Array, parsed: () => void): void;
   resize(cols: number, rows: number): void;
-  reset(cols: number, rows: number): void;
-  writeNote(text: string): void;
+  /** A blank one, with `note` as its first line. */
+  reset(cols: number, rows: number, note?: string): void;
+  restore(state: ScreenState, outcome: { readonly done: () => void; readonly failed: (error: unknown) => void }): void;
 }
 
 export interface StreamHandlers {
@@ -40,6 +47,10 @@ export interface AttachStreamOptions {
   readonly sessionId: string;
   readonly viewerId: string;
   readonly terminal: TerminalPort;
+  /** Rejects when the state is none, or none that this page understands. */
+  readonly unpack: (state: Uint8Array, signal: AbortSignal) => Promise<ScreenState>;
+  /** Whether this page can show no snapshots: then bytes are asked for. */
+  readonly avoidsSnapshots: boolean;
   /** The grid this page would like. */
   readonly wish: () => { readonly cols: number; readonly rows: number };
   readonly onFact: (fact: SessionFact) => void;
@@ -49,9 +60,15 @@ export interface AttachStreamOptions {
   readonly onInterrupted: () => void;
   /** It will not come again. */
   readonly onFailed: (error: unknown) => void;
-  /** Bytes were missing: the screen is being built anew. */
+  /** Bytes were missing, or a snapshot could not be shown: the screen is being built anew. */
   readonly onHole: () => void;
 }
+
+interface Placed {
+  readonly id: string;
+  readonly data: AttachEvent;
+}
+type Snapshot = Extract<AttachEvent, { type: 'snapshot' }>;
 
 export class AttachStream {
   readonly #options: AttachStreamOptions;
@@ -65,9 +82,14 @@ export class AttachStream {
   /** Tells parse callbacks of a replaced terminal content from those of the present one. */
   #content = 0;
   #subscriptionNumber = 0;
+  /** A snapshot is being unpacked, and this came since. */
+  #unpacking: { readonly ending: AbortController; readonly waiting: Placed[] } | undefined;
+  #failedSnapshots = 0;
+  #asksForBytes: boolean;
 
   constructor(options: AttachStreamOptions) {
     this.#options = options;
+    this.#asksForBytes = options.avoidsSnapshots;
     this.#acknowledger = new Acknowledger((offset) => options.api.ack(offset));
   }
 
@@ -86,30 +108,35 @@ export class AttachStream {
     this.#subscribe();
   }
 
+  /** For good: what the terminal still has in its queue says nothing any more. */
   stop(): void {
+    this.#content += 1;
+    this.#leave();
+  }
+
+  #leave(): void {
     clearTimeout(this.#retryTimer);
     this.#acknowledger.stop();
+    // What waits is of no more use: its subscription ends here, and the next one goes on behind what was taken.
+    this.#unpacking?.ending.abort();
+    this.#unpacking = undefined;
     this.#subscriptionNumber += 1;
     this.#subscription?.unsubscribe();
     this.#subscription = undefined;
   }
 
   #subscribe(): void {
-    this.stop();
+    this.#leave();
     const number = this.#subscriptionNumber;
     const { sessionId, viewerId, api, wish } = this.#options;
-    const request: Attach = {
-      sessionId,
-      viewerId,
-      ...wish(),
-      // The position of the content in memory. A page that was just opened has none and says nothing.
-      ...(this.#lastEventId === undefined ? {} : { lastEventId: this.#lastEventId }),
-    };
+    const request: Attach = { sessionId, viewerId, ...wish(), ...this.#position() };
     // A late word of a subscription that was replaced must not count.
     const isCurrent = (): boolean => number === this.#subscriptionNumber;
     this.#subscription = api.attach(request, {
-      onEvent: ({ id, data }) => {
-        if (isCurrent()) this.#take(id, data);
+      onEvent: (placed) => {
+        if (!isCurrent()) return;
+        if (this.#unpacking) this.#unpacking.waiting.push(placed);
+        else this.#take(placed);
       },
       onEnded: (error) => {
         if (isCurrent()) this.#ended(error);
@@ -117,8 +144,14 @@ export class AttachStream {
     });
   }
 
+  /** Of the content in memory. A page that was just opened has none and says nothing. */
+  #position(): Pick<Attach, 'lastEventId' | 'have'> {
+    if (this.#lastEventId !== undefined) return { lastEventId: this.#lastEventId };
+    return this.#asksForBytes ? { have: FROM_THE_BEGINNING } : {};
+  }
+
   #ended(error: unknown): void {
-    this.stop();
+    this.#leave();
     if (this.#options.api.isFinal(error)) {
       this.#options.onFailed(error);
       return;
@@ -134,7 +167,7 @@ export class AttachStream {
     this.#retryTimer = setTimeout(() => this.#subscribe(), delayMs);
   }
 
-  #take(id: string, event: AttachEvent): void {
+  #take({ id, data: event }: Placed): void {
     if ('offset' in event && event.type !== 'snapshot' && !this.#guard.reaches(event.offset)) {
       this.#buildAnew();
       return;
@@ -144,6 +177,11 @@ export class AttachStream {
         this.#show(event.offset, event.bytes);
         break;
       case 'snapshot':
+        if (event.state.length > 0) {
+          // The position is the snapshot's only once it is shown.
+          this.#unpack(id, event);
+          return;
+        }
         this.#begin(event);
         break;
       case 'resize':
@@ -151,8 +189,7 @@ export class AttachStream {
         this.#options.terminal.resize(event.cols, event.rows);
         break;
       case 'seam':
-        this.#options.terminal.reset(this.#size.cols, this.#size.rows);
-        this.#options.terminal.writeNote(event.note);
+        this.#options.terminal.reset(this.#size.cols, this.#size.rows, event.note);
         this.#options.onFact(event);
         break;
       case 'hello':
@@ -165,15 +202,19 @@ export class AttachStream {
   }
 
   #greet(hello: Hello): void {
-    // The size of the session's newest output. It is the terminal's only while that is blank: older output which now
+    const { terminal, onFact } = this.#options;
+    const isNew = this.#guard.expected === undefined;
+    // The size of the session's newest output. It is the terminal's only while that has no content: older output which now
     // follows was made for the size that its own resize events say.
-    if (this.#guard.expected === undefined) {
+    if (isNew) {
       this.#setSize(hello.size);
-      this.#options.terminal.resize(hello.size.cols, hello.size.rows);
+      if (this.#asksForBytes) terminal.reset(hello.size.cols, hello.size.rows);
+      else terminal.resize(hello.size.cols, hello.size.rows);
     } else {
       this.#acknowledger.repeat();
     }
-    this.#options.onFact(hello);
+    onFact(hello);
+    if (isNew && this.#asksForBytes) this.#guard.startAt(FROM_THE_BEGINNING.offset);
   }
 
   #setSize({ cols, rows }: { readonly cols: number; readonly rows: number }): void {
@@ -181,14 +222,71 @@ export class AttachStream {
     this.#options.onSize(cols, rows);
   }
 
-  /** The viewer's terminal is replaced by a blank one: snapshots with content are not sent yet. */
-  #begin(snapshot: { readonly offset: number; readonly cols: number; readonly rows: number }): void {
+  #unpack(id: string, snapshot: Snapshot): void {
+    const unpacking = { ending: new AbortController(), waiting: [] as Placed[] };
+    this.#unpacking = unpacking;
+    this.#options.unpack(snapshot.state, unpacking.ending.signal).then(
+      (state) => {
+        if (this.#unpacking !== unpacking) return;
+        this.#unpacking = undefined;
+        this.#begin(snapshot, state);
+        this.#lastEventId = id;
+        this.#takeAll(unpacking.waiting);
+      },
+      (error: unknown) => {
+        if (this.#unpacking === unpacking) this.#snapshotFailed(error);
+      },
+    );
+  }
+
+  /** As if they came now: one of them may end the subscription, or be a snapshot that the rest has to wait for. */
+  #takeAll(waiting: readonly Placed[]): void {
+    const number = this.#subscriptionNumber;
+    for (const placed of waiting) {
+      if (number !== this.#subscriptionNumber) return;
+      if (this.#unpacking) this.#unpacking.waiting.push(placed);
+      else this.#take(placed);
+    }
+  }
+
+  /** The viewer's terminal is replaced: by the state's, or by a blank one. */
+  #begin({ offset, cols, rows }: Snapshot, state?: ScreenState): void {
+    const { terminal } = this.#options;
     this.#content += 1;
-    this.#setSize(snapshot);
-    this.#options.terminal.reset(snapshot.cols, snapshot.rows);
-    this.#guard.startAt(snapshot.offset);
-    this.#acknowledger.startAt(snapshot.offset);
-    this.#write(new Uint8Array(0), snapshot.offset);
+    this.#guard.startAt(offset);
+    this.#acknowledger.startAt(offset);
+    this.#setSize({ cols, rows });
+    if (!state) {
+      terminal.reset(cols, rows);
+      this.#write(new Uint8Array(0), offset);
+      return;
+    }
+    const content = this.#content;
+    terminal.restore(state, {
+      done: () => {
+        if (content !== this.#content) return;
+        this.#failedSnapshots = 0;
+        this.#asksForBytes = this.#options.avoidsSnapshots;
+        this.#options.onParsed(offset);
+      },
+      failed: (error) => {
+        if (content === this.#content) this.#snapshotFailed(error);
+      },
+    });
+  }
+
+  #snapshotFailed(error: unknown): void {
+    this.#failedSnapshots += 1;
+    this.#content += 1;
+    this.#options.terminal.reset(this.#size.cols, this.#size.rows);
+    if (this.#failedSnapshots > MAX_SNAPSHOT_RETRIES) {
+      this.stop();
+      this.#options.onHole();
+      this.#options.onFailed(error);
+      return;
+    }
+    this.#asksForBytes = true;
+    this.#buildAnew();
   }
 
   #show(offset: number, bytes: Uint8Array): void {
@@ -212,7 +310,7 @@ export class AttachStream {
   }
 
   #buildAnew(): void {
-    this.stop();
+    this.#leave();
     this.#guard.forget();
     this.#lastEventId = undefined;
     this.#options.onHole();

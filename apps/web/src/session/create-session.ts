@@ -11,6 +11,7 @@ import { InputQueue } from './input-queue.ts';
 import type { RefusalReason } from './input-queue.ts';
 import { returnNotice } from './return-notice.ts';
 import { failureText, makeStreamApi, sendInput } from './session-api.ts';
+import { unpackState } from './unpack-state.ts';
 import { makeViewerId } from './viewer-id.ts';
 
 /** How exact "last seen" is. */
@@ -47,8 +48,10 @@ export interface OpenSession {
   readonly grid: Accessor<Grid | undefined>;
   /** One past the last byte that the terminal has parsed. */
   readonly parsedOffset: Accessor<number>;
-  /** How often bytes were missing and the screen was built anew: 0 unless something is wrong. */
+  /** How often the screen was built anew, for missing bytes or a snapshot that could not be shown: 0 unless something is wrong. */
   readonly holes: Accessor<number>;
+  /** Counts what the program rang or asked for attention while this page looks. */
+  readonly bells: Accessor<number>;
   /** False when nothing of it will be typed; why was told by `onRefused`. */
   type(text: string): boolean;
   typeBytes(bytes: string): boolean;
@@ -62,6 +65,8 @@ export interface OpenSessionOptions {
   readonly stored: Stored;
   readonly terminal: TerminalPort;
   readonly wish: Grid;
+  /** This page's emulator takes no screens: output is asked for as bytes. */
+  readonly avoidsSnapshots: boolean;
   /** Whether this page has shown no session before. */
   readonly isNewPage: boolean;
   readonly onReturn: (text: string) => void;
@@ -85,6 +90,7 @@ export function createSession(options: OpenSessionOptions): OpenSession {
   const [grid, setGrid] = createSignal<Grid>();
   const [parsedOffset, setParsedOffset] = createSignal(0);
   const [holes, setHoles] = createSignal(0);
+  const [bells, setBells] = createSignal(0);
   let wish = options.wish;
   let seen = stored.seen(sessionId);
   /** When the terminal last got something: a cut may be noticed seconds after it began. */
@@ -110,6 +116,8 @@ export function createSession(options: OpenSessionOptions): OpenSession {
     sessionId,
     viewerId,
     terminal: options.terminal,
+    unpack: unpackState,
+    avoidsSnapshots: options.avoidsSnapshots,
     wish: () => wish,
     onFact: (fact) => take(fact),
     onParsed: (offset) => {
@@ -155,7 +163,10 @@ export function createSession(options: OpenSessionOptions): OpenSession {
         setNotice(fact.message || undefined);
         return;
       case 'bell':
+        setBells((count) => count + 1);
+        return;
       case 'attention':
+        if (fact.on) setBells((count) => count + 1);
         return;
       default:
         // An event of a newer server: nothing in this page depends on it.
@@ -242,6 +253,7 @@ export function createSession(options: OpenSessionOptions): OpenSession {
     grid,
     parsedOffset,
     holes,
+    bells,
     type: (text) => end() === undefined && queue.type(text),
     typeBytes: (bytes) => end() === undefined && queue.typeBytes(btoa(bytes)),
     want: (next) => {

@@ -1,6 +1,7 @@
 // Owns how the session's calls look on the wire: the typed client's promises and errors become plain outcomes.
 import { errorCodeOf } from '@cotg/api/client';
 import type { ApiErrorCode, Client } from '@cotg/api/client';
+import { ScreenError } from '@cotg/screen';
 import type { StreamApi } from './attach-stream.ts';
 import type { InputContent, SendOutcome } from './input-queue.ts';
 
@@ -77,6 +78,11 @@ export function outcomeOf(code: ApiErrorCode | undefined): SendOutcome {
 
 /** Why a session cannot be shown, for a person. */
 export function failureText(error: unknown): string {
+  if (error instanceof ScreenError) {
+    return error.code === 'SCREEN_VERSION'
+      ? 'This page is of another version than the server. Load it again.'
+      : `The screen of this session could not be shown (${error.code}). The program runs on. Load this page again.`;
+  }
   switch (errorCodeOf(error)) {
     case 'UNKNOWN_SESSION':
     case 'NOT_FOUND':

@@ -1,8 +1,9 @@
 // Owns the terminal's place on the glass: how large its cells are, which part of it is seen, fingers and pastes on it.
 // Must not know sessions or connections: bytes and sizes come and go through props.
-import { createEffect, createSignal, onCleanup, onMount, untrack } from 'solid-js';
+import { createEffect, createSignal, onCleanup, onMount, Show, untrack } from 'solid-js';
 import type { JSX } from 'solid-js';
 import { preparePaste } from '../session/paste.ts';
+import { createMediaQuery } from '../ui/media-query.ts';
 import type { TerminalHandle } from './create-terminal.ts';
 import { fitGrid, fontForColumns, slideForCursor } from './fit.ts';
 import type { Box, Size } from './fit.ts';
@@ -21,6 +22,8 @@ export interface TerminalViewProps {
   readonly state: string;
   readonly offset: number;
   readonly holes: number;
+  /** Shown as a ring around the terminal each time it grows. */
+  readonly bells: number;
   /** Once, when the terminal is drawn and its grid is known. */
   readonly onReady: (fits: Size) => void;
   /** The grid that fits, whenever the room changes. */
@@ -39,6 +42,7 @@ export function TerminalView(props: TerminalViewProps): JSX.Element {
   const { terminal } = untrack(() => ({ terminal: props.terminal }));
   const { xterm } = terminal;
   const [room, setRoom] = createSignal<Box>();
+  const isLight = createMediaQuery('(prefers-color-scheme: light)');
   let rowHeight = 0;
   let slidBy = 0;
 
@@ -86,11 +90,9 @@ export function TerminalView(props: TerminalViewProps): JSX.Element {
     observer.observe(stage);
     const moved = [xterm.onRender(slide), xterm.onResize(slide)];
 
-    const colors = window.matchMedia('(prefers-color-scheme: light)');
-    const applyColors = (): void => {
-      xterm.options.theme = colors.matches ? LIGHT_THEME : DARK_THEME;
-    };
-    colors.addEventListener('change', applyColors);
+    createEffect(() => {
+      xterm.options.theme = isLight() ? LIGHT_THEME : DARK_THEME;
+    });
     const reducedMotion = window.matchMedia('(prefers-reduced-motion: reduce)');
 
     const stopTouch = watchTouchScroll({
@@ -111,7 +113,6 @@ export function TerminalView(props: TerminalViewProps): JSX.Element {
     onCleanup(() => {
       observer.disconnect();
       for (const listener of moved) listener.dispose();
-      colors.removeEventListener('change', applyColors);
       stopTouch();
       stage.removeEventListener('paste', onPaste, { capture: true });
     });
@@ -137,6 +138,10 @@ export function TerminalView(props: TerminalViewProps): JSX.Element {
       data-holes={props.holes}
     >
       <div ref={sheet} class="terminal-sheet" />
+      {/* Keyed: a new element each time, whose animation begins anew. */}
+      <Show keyed when={props.bells}>
+        {(bells) => <div class="bell" data-testid="bell" data-bells={bells} aria-hidden="true" />}
+      </Show>
     </div>
   );
 }

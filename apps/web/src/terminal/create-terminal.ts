@@ -1,21 +1,22 @@
 // Owns the emulator of one session in this page: its options, what goes into it in which order, and what may come out.
-// Must not know sessions, connections or offsets.
+// Must not know sessions or connections.
 //
-// Invariant: writes, resizes and resets take effect in the order of the calls, though the emulator parses later.
+// Invariant: writes, resizes, resets and restores take effect in the order of the calls, though the emulator parses later.
+import { makeLiveScreen, swallowQueries } from '@cotg/screen';
+import type { ScreenState } from '@cotg/screen';
 import { Unicode11Addon } from '@xterm/addon-unicode11';
 import { Terminal } from '@xterm/xterm';
-import type { IDisposable, ITheme } from '@xterm/xterm';
-import { Utf8Feeder } from './feeder.ts';
+import type { IDisposable, ITheme, ITerminalInitOnlyOptions, ITerminalOptions } from '@xterm/xterm';
 import { FONT_FAMILY, FONT_PX, LINE_HEIGHT } from './font.ts';
-import { isFocusReport, swallowQueries } from './queries.ts';
-import { openUnderPolicy, resizeWhole } from './xterm-internals.ts';
+import { openUnderPolicy } from './xterm-internals.ts';
 
 /** Lines kept above the screen. Older ones stay in the journal. */
 const SCROLLBACK_LINES = 5000;
 /** WCAG 2.2 AA: programs choose colours without knowing our background. */
 const MINIMUM_CONTRAST = 4.5;
-/** CAN: ends an unfinished control sequence or string (ECMA-48 8.3.6). */
-const CANCEL = '\u0018';
+/** SGR 2 and 0 (ECMA-48 8.3.117). */
+const DIM = '\u001b[2m';
+const PLAIN = '\u001b[0m';
 
 export interface TerminalOptions {
   readonly cols: number;
@@ -29,27 +30,92 @@ export interface TerminalOptions {
   readonly onLink: (text: string) => void;
 }
 
+export interface RestoreOutcome {
+  readonly done: () => void;
+  /** A ScreenError: the screen is still the old one, or worth nothing. */
+  readonly failed: (error: unknown) => void;
+}
+
 export interface TerminalHandle {
   readonly xterm: Terminal;
   open(parent: HTMLElement): void;
   /** `parsed` is called when everything up to here has taken effect. */
   write(bytes: Uint8Array, parsed: () => void): void;
   resize(cols: number, rows: number): void;
-  /** A blank terminal of this size, whatever was unfinished. */
-  reset(cols: number, rows: number): void;
-  /** A dim line of ours between lines of the program. */
-  writeNote(text: string): void;
+  /** A blank terminal of this size, whatever was unfinished; with a dim line of ours at its top. */
+  reset(cols: number, rows: number, note?: string): void;
+  /** Replaces everything at once: no frame shows a blank between. The reader stays as far above the bottom as before. */
+  restore(state: ScreenState, outcome: RestoreOutcome): void;
   /** Scrollback and screen of the buffer in use, without trailing blanks. */
   lines(): string[];
   dispose(): void;
 }
 
 export function createTerminal(options: TerminalOptions): TerminalHandle {
+  const { cols, rows, theme, cursorBlink } = options;
+  const xterm = makeXterm({
+    cols,
+    rows,
+    theme,
+    cursorBlink,
+    linkHandler: { activate: (_event, text) => options.onLink(text), allowNonHttpProtocols: false },
+  });
+  const { buffer } = xterm;
+  const screen = makeLiveScreen(xterm);
+  const disposables: IDisposable[] = [
+    swallowQueries(xterm),
+    xterm.onData((text) => {
+      if (!isFocusReport(text)) options.onText(text);
+    }),
+    xterm.onBinary(options.onBytes),
+  ];
+  let policySheets: IDisposable | undefined;
+
+  return {
+    xterm,
+    open: (parent) => {
+      policySheets = openUnderPolicy(xterm, parent);
+    },
+    write: (bytes, parsed) => screen.write(bytes, parsed),
+    resize: (newCols, newRows) => screen.resize(newCols, newRows),
+    reset: (newCols, newRows, note) => {
+      screen.reset(newCols, newRows, { cursorBlink });
+      // Not of the program, so not through `screen`: its bytes have no offsets. Control characters in it would act.
+      if (note !== undefined) xterm.write(`${DIM}${note.replaceAll(/\p{Cc}/gu, ' ')}${PLAIN}\r\n`);
+    },
+    restore: (state, { done, failed }) => {
+      let linesBelow = 0;
+      // In the turn of the restore, behind everything written before it.
+      xterm.write('', () => {
+        linesBelow = buffer.active.baseY - buffer.active.viewportY;
+      });
+      screen.restore(state, {
+        // Whoever feeds this terminal counts the offsets; nobody asks `screen` for them.
+        offset: 0,
+        cursorBlink,
+        done: () => {
+          if (linesBelow > 0) xterm.scrollLines(-linesBelow);
+          done();
+        },
+        failed,
+      });
+    },
+    lines: () => {
+      const { active } = buffer;
+      return Array.from({ length: active.length }, (_, y) => active.getLine(y)?.translateToString(true) ?? '');
+    },
+    dispose: () => {
+      screen.dispose();
+      for (const disposable of disposables) disposable.dispose();
+      xterm.dispose();
+      policySheets?.dispose();
+    },
+  };
+}
+
+/** As this page has them all: the widths of Unicode 11, one font, one scrollback. */
+export function makeXterm(options: ITerminalOptions & ITerminalInitOnlyOptions): Terminal {
   const xterm = new Terminal({
-    cols: options.cols,
-    rows: options.rows,
-    theme: options.theme,
-    cursorBlink: options.cursorBlink,
     fontFamily: FONT_FAMILY,
     fontSize: FONT_PX,
     lineHeight: LINE_HEIGHT,
@@ -58,53 +124,17 @@ export function createTerminal(options: TerminalOptions): TerminalHandle {
     // Widths of Unicode 11 and the parser's hooks are "proposed" API.
     allowProposedApi: true,
     convertEol: false,
-    linkHandler: { activate: (_event, text) => options.onLink(text), allowNonHttpProtocols: false },
+    ...options,
   });
   xterm.loadAddon(new Unicode11Addon());
   xterm.unicode.activeVersion = '11';
+  return xterm;
+}
 
-  const feeder = new Utf8Feeder();
-  const disposables: IDisposable[] = [
-    ...swallowQueries(xterm.parser),
-    xterm.onData((text) => {
-      if (!isFocusReport(text)) options.onText(text);
-    }),
-    xterm.onBinary(options.onBytes),
-  ];
-  let policySheets: IDisposable | undefined;
-
-  /** Runs after everything written so far and before everything written later. */
-  const inOrder = (action: () => void): void => xterm.write('', action);
-
-  return {
-    xterm,
-    open: (parent) => {
-      policySheets = openUnderPolicy(xterm, parent);
-    },
-    write: (bytes, parsed) => xterm.write(feeder.take(bytes), parsed),
-    resize: (cols, rows) => inOrder(() => resizeWhole(xterm, cols, rows)),
-    reset: (cols, rows) => {
-      feeder.clear();
-      xterm.write(CANCEL);
-      inOrder(() => {
-        xterm.reset();
-        resizeWhole(xterm, cols, rows);
-      });
-    },
-    writeNote: (text) => {
-      feeder.clear();
-      // Control characters in a note would act.
-      const plain = text.replaceAll(/\p{Cc}/gu, ' ');
-      xterm.write(`${CANCEL}\u001b[0m\u001b[2m${plain}\u001b[0m\r\n`);
-    },
-    lines: () => {
-      const { active } = xterm.buffer;
-      return Array.from({ length: active.length }, (_, y) => active.getLine(y)?.translateToString(true) ?? '');
-    },
-    dispose: () => {
-      for (const disposable of disposables) disposable.dispose();
-      xterm.dispose();
-      policySheets?.dispose();
-    },
-  };
+/**
+ * Focus reports (CSI I, CSI O). Nobody types them, and here they would say whether a keyboard is up, not whether a person looks; several
+ * pages on one session would contradict each other. No key sends these.
+ */
+function isFocusReport(text: string): boolean {
+  return text === '\u001b[I' || text === '\u001b[O';
 }

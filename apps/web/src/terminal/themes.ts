@@ -1,5 +1,6 @@
 // Owns the terminal's colours for a dark and a light page. Backgrounds equal the page's (styles/tokens.css).
 import type { ITheme } from '@xterm/xterm';
+import type { AnsiPalette, Rgb } from '../ui/ansi-line.ts';
 
 export const DARK_THEME: ITheme = {
   background: '#0c1015',
@@ -48,3 +49,31 @@ export const LIGHT_THEME: ITheme = {
   brightCyan: '#15937a',
   brightWhite: '#8a929b',
 };
+
+/** The names of the first sixteen colours, in the order of their numbers. */
+const NAMES = ['black', 'red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'white'] as const;
+const BRIGHT_NAMES = [
+  'brightBlack',
+  'brightRed',
+  'brightGreen',
+  'brightYellow',
+  'brightBlue',
+  'brightMagenta',
+  'brightCyan',
+  'brightWhite',
+] as const;
+
+/** For what is drawn like a terminal without one. */
+export function paletteOf(theme: ITheme): AnsiPalette {
+  return {
+    foreground: rgbOf(theme.foreground),
+    background: rgbOf(theme.background),
+    colors: [...NAMES, ...BRIGHT_NAMES].map((name) => rgbOf(theme[name])),
+  };
+}
+
+/** Of `#rrggbb`, as all of ours are. */
+function rgbOf(color = '#000000'): Rgb {
+  const value = Number.parseInt(color.slice(1), 16);
+  return [value >> 16, (value >> 8) & 0xff, value & 0xff];
+}

@@ -1,21 +1,18 @@
-// Owns every touch of xterm.js 6.0.0 behind its public API, each for a defect of that version. The version is pinned exactly.
+// Owns this page's touch of xterm.js 6.0.0 behind its public API, for a defect of that version. The version is pinned exactly; what
+// belongs to screens is in @cotg/screen.
 //
-// 1. Styles: the renderer writes style elements and style attributes, which a content security policy without
-//    'unsafe-inline' refuses. The same rules go through constructed style sheets and the CSSOM, which it allows.
-// 2. After a resize the default letter spacing is stale and every span of text gets its own: twice the HTML.
-// 3. Rows taken away before the first use of the alternate screen leave its ring too long: it grows a scrollback.
+// Styles: the renderer writes style elements and style attributes, which a content security policy without 'unsafe-inline'
+// refuses. The same rules go through constructed style sheets and the CSSOM, which it allows.
 // oxlint-disable no-underscore-dangle -- their names, not ours.
 import type { IDisposable, Terminal } from '@xterm/xterm';
 
 interface Internals {
   readonly _core?: {
     readonly _renderService?: { readonly _renderer?: { readonly value?: DomRendererInternals } };
-    readonly buffers?: { readonly alt?: { readonly lines?: { length: number; maxLength: number } } };
   };
 }
 
 interface DomRendererInternals {
-  _setDefaultSpacing?: () => void;
   readonly _rowFactory?: { _addStyle?: (element: HTMLElement, style: string) => void };
 }
 
@@ -64,13 +61,4 @@ function writeToSheet(element: HTMLElement): CSSStyleSheet {
     },
   });
   return sheet;
-}
-
-/** `terminal.resize` with defects 2 and 3 mended. */
-export function resizeWhole(terminal: Terminal, cols: number, rows: number): void {
-  if (terminal.cols === cols && terminal.rows === rows) return;
-  terminal.resize(cols, rows);
-  const lines = (terminal as unknown as Internals)._core?.buffers?.alt?.lines;
-  if (lines?.length === 0) lines.maxLength = rows;
-  rendererOf(terminal)?._setDefaultSpacing?.();
 }

@@ -1,5 +1,6 @@
 // The port through which the API reaches a terminal's stream: viewers, input, size. Implemented by apps/server.
 import type { Ack, Attach, AttachEvent, Input, InputResult, Resize } from '../schema/output.ts';
+import type { Screen, ScreenRequest } from '../schema/screen.ts';
 import type { Session } from '../schema/session.ts';
 import type { Caller } from '../caller.ts';
 
@@ -21,6 +22,8 @@ export interface OutputPort {
   input(request: Input, caller: Caller): Promise<InputResult>;
   /** Cumulative: everything before `offset` has been parsed by the viewer's terminal. Unknown viewers are ignored. */
   ack(request: Ack): void;
+  /** The screen at minOffset or later. UNKNOWN_SESSION; HOST_UNREACHABLE when it is not there within 5 s. */
+  screen(request: ScreenRequest): Promise<Screen>;
   /** NOT_CONTROLLER unless this viewer sets the size. */
   resize(request: Resize, caller: Caller): Promise<Session>;
 }

@@ -2,6 +2,7 @@
 import { tracked } from '@trpc/server';
 import { ack, attach, input, inputResult, resize } from '../schema/output.ts';
 import type { AttachEvent } from '../schema/output.ts';
+import { screen, screenRequest } from '../schema/screen.ts';
 import { session } from '../schema/session.ts';
 import { typeProcedure, watchProcedure } from '../trpc.ts';
 
@@ -37,6 +38,10 @@ export const outputProcedures = {
     ctx.output.ack(request);
     return {};
   }),
+  screen: watchProcedure
+    .input(screenRequest)
+    .output(screen)
+    .query(({ ctx, input: request }) => ctx.output.screen(request)),
   resize: typeProcedure
     .input(resize)
     .output(session)

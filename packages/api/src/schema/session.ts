@@ -113,4 +113,6 @@ export type UpdateSession = z.infer<typeof updateSession>;
 export type SessionListEvent =
   | { readonly type: 'list'; readonly sessions: readonly Session[] }
   | { readonly type: 'session'; readonly session: Session }
-  | { readonly type: 'removed'; readonly sessionId: string };
+  | { readonly type: 'removed'; readonly sessionId: string }
+  /** The last rendered lines that are not blank, with their colours as escape sequences; at most twice a second. */
+  | { readonly type: 'preview'; readonly sessionId: string; readonly lines: readonly string[] };

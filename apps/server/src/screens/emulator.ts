@@ -1,0 +1,132 @@
+// Owns one headless emulator: made like the page's, fed in order, with the facts it learns on the way. Must not know sessions,
+// hosts or channels.
+import { createRequire } from 'node:module';
+import headless from '@xterm/headless';
+import unicode11 from '@xterm/addon-unicode11';
+import { answerQueries, hashScreen, makeLiveScreen, screenAnsi, screenText, selfTest, watchFacts } from '@cotg/screen';
+import type { LiveScreen, ScreenFact, ScreenState } from '@cotg/screen';
+
+/** Lines of a preview in the list, and how much of a line a phone shows. */
+const PREVIEW_LINES = 2;
+const PREVIEW_CHARS = 400;
+/** Answers wait for the end of a slice only; a program that asks for more in one slice is not answered further. */
+const MAX_REPLY_BYTES = 64 * 1024;
+const SELF_TEST_SCROLLBACK = 100;
+
+export interface EmulatorOptions {
+  readonly cols: number;
+  readonly rows: number;
+  readonly scrollback: number;
+  /** Of the first byte that it will be fed. */
+  readonly offset: number;
+  readonly onFact: (fact: ScreenFact) => void;
+}
+
+export interface EmulatorRows {
+  readonly cols: number;
+  readonly rows: number;
+  readonly cursor: { readonly x: number; readonly y: number; readonly visible: boolean };
+  readonly lines: string[];
+}
+
+export interface Emulator {
+  readonly screen: LiveScreen;
+  write(bytes: Uint8Array): Promise<void>;
+  resize(cols: number, rows: number): Promise<void>;
+  /** A new run begins on a terminal as new. */
+  reset(): Promise<void>;
+  /** Rejects with ScreenError; then nothing has changed. */
+  restore(state: ScreenState, offset: number): Promise<void>;
+  /** What the program's queries were answered since the last call. */
+  takeReplies(): Uint8Array;
+  /** Facts that were held back by their limits and are due. */
+  flushFacts(): void;
+  hash(): string;
+  /** The terminal's own title. */
+  title(): string;
+  rows(format: 'text' | 'ansi'): EmulatorRows;
+  preview(): string[];
+  dispose(): void;
+}
+
+function makeTerminal(size: { cols: number; rows: number }, scrollback: number): InstanceType<typeof headless.Terminal> {
+  const terminal = new headless.Terminal({ ...size, scrollback, allowProposedApi: true, windowOptions: { getWinSizeChars: true } });
+  terminal.loadAddon(new unicode11.Unicode11Addon());
+  terminal.unicode.activeVersion = '11';
+  return terminal;
+}
+
+export function makeEmulator(options: EmulatorOptions): Emulator {
+  const terminal = makeTerminal(options, options.scrollback);
+  const screen = makeLiveScreen(terminal, { offset: options.offset });
+  let title = '';
+  const facts = watchFacts(terminal, {
+    now: () => performance.now(),
+    onFact: (fact) => {
+      if (fact.kind === 'title') ({ title } = fact);
+      options.onFact(fact);
+    },
+  });
+  let replies: string[] = [];
+  let replyChars = 0;
+  const queries = answerQueries(terminal, {
+    onReply: (reply) => {
+      if (replyChars + reply.length > MAX_REPLY_BYTES) return;
+      replies.push(reply);
+      replyChars += reply.length;
+    },
+  });
+
+  const previewLines = (): string[] =>
+    screenAnsi(screen.dump({ scrollback: 0 }))
+      .filter((line) => line.trim() !== '')
+      .slice(-PREVIEW_LINES)
+      .map((line) => line.slice(0, PREVIEW_CHARS));
+
+  return {
+    screen,
+    write: (bytes) => new Promise((resolve) => screen.write(bytes, resolve)),
+    resize: (cols, rows) => new Promise((resolve) => screen.resize(cols, rows, resolve)),
+    reset: () => new Promise((resolve) => screen.reset(terminal.cols, terminal.rows, { done: resolve })),
+    restore: (state, offset) =>
+      new Promise((resolve, reject) => {
+        screen.restore(state, {
+          offset,
+          done: () => {
+            title = state.titles.window;
+            resolve();
+          },
+          failed: reject,
+        });
+      }),
+    takeReplies() {
+      const bytes = new TextEncoder().encode(replies.join(''));
+      replies = [];
+      replyChars = 0;
+      return bytes;
+    },
+    flushFacts: () => void facts.flush(),
+    hash: () => hashScreen(terminal),
+    title: () => title,
+    rows(format) {
+      const state = screen.dump({ scrollback: 0 });
+      const { cursorX: x, cursorY: y } = terminal.buffer.active;
+      const lines = (format === 'text' ? screenText : screenAnsi)(state, { joinWrapped: false });
+      return { cols: state.cols, rows: state.rows, cursor: { x, y, visible: !state.modes.cursorHidden }, lines };
+    },
+    preview: previewLines,
+    dispose() {
+      queries.dispose();
+      facts.dispose();
+      screen.dispose();
+      terminal.dispose();
+    },
+  };
+}
+
+/** Throws when the emulator's library is not the one whose insides are known: better no screen than a wrong one. */
+export function checkEmulator(): void {
+  const { version } = createRequire(import.meta.url)('@xterm/headless/package.json') as { version: string };
+  const problem = selfTest({ version, makeTerminal: (size) => makeTerminal(size, SELF_TEST_SCROLLBACK) });
+  if (problem) throw new Error(`${problem.code}: ${problem.message}. ${problem.hint}`);
+}

@@ -1,0 +1,325 @@
+// Owns one session's emulator in the screens process: asleep (only its position is known), waking, or live. Feeds it bytes,
+// resizes and seams at their offsets, answers the program's queries once, and gives out the screen between two writes.
+// Must not know the server's channel or other sessions.
+//
+// Queries: the host remembers up to which offset they have been answered. Replies to what lies before it are dropped, those
+// behind it are sent with the offset they belong to; a screens process that dies in between changes nothing.
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import type { HostEvent, HostSession } from '@cotg/pty/client';
+import { decodeState, encodeState } from '@cotg/screen';
+import { behind } from '../services/entries.ts';
+import type { StreamEntry, StreamPosition } from '../services/entries.ts';
+import { readHistory } from '../services/history-reader.ts';
+import { SessionFeed } from '../services/session-feed.ts';
+import type { HostLink } from '../services/host-link.ts';
+import { makeEmulator } from './emulator.ts';
+import type { ScreenFact } from '@cotg/screen';
+import type { Emulator } from './emulator.ts';
+import type { Checkpoint, RowsReply, SnapshotReply } from './messages.ts';
+
+/** Parsed at a time: about 1 ms, so that many sessions take turns. */
+const SLICE_BYTES = 32 * 1024;
+/** What must be parsed again at most after the process died. */
+const CHECKPOINT_EVERY_BYTES = 4 * 1024 * 1024;
+/** How often the host learns how far the emulator is, so that it can hold a flood back (the bound is half a history). */
+const PROGRESS_EVERY_BYTES = 256 * 1024;
+/** Without output for so long an emulator is put to sleep: waking takes about a millisecond, keeping one costs about one megabyte. */
+const SLEEP_AFTER_MS = 5000;
+/** Lines above the screen that a viewer gets; older ones are read in the history. */
+export const SCROLLBACK_LINES = 1000;
+/** A snapshot is made for every attach on a slow phone link: level 6 costs about a millisecond and is within 3 % of the best. */
+const DEFLATE_LEVEL = 6;
+/** A stored state never unpacks to more. */
+const MAX_STATE_BYTES = 32 * 1024 * 1024;
+
+export interface ScreenSessionEvents {
+  readonly store: (checkpoint: Checkpoint) => void;
+  /** Something the program told beside its screen, live output only. */
+  readonly fact: (fact: ScreenFact) => void;
+  /** The screen changed. */
+  readonly changed: () => void;
+  readonly asleep: () => void;
+  /** A stored screen could not be read: it is built anew. */
+  readonly unreadable: (error: unknown) => void;
+  /** This session's emulator is of no more use. */
+  readonly failed: (error: unknown) => void;
+}
+
+export interface ScreenSessionOptions {
+  readonly host: HostLink;
+  readonly session: HostSession;
+  readonly loadCheckpoint: () => Promise<Checkpoint | null>;
+  readonly events: ScreenSessionEvents;
+}
+
+interface Waiter {
+  readonly minOffset: number;
+  readonly resolve: (isThere: boolean) => void;
+}
+
+export class ScreenSession {
+  readonly id: string;
+  readonly #options: ScreenSessionOptions;
+  readonly #feed: SessionFeed;
+  readonly #ended = new AbortController();
+  readonly #loop: Promise<void>;
+  #emulator: Emulator | undefined;
+  #position: StreamPosition = { offset: 0, mark: 0 };
+  #run = 1;
+  #answered = 0;
+  #reported = 0;
+  #stored: StreamPosition | undefined;
+  #waiters: Waiter[] = [];
+  #wake: (() => void) | undefined;
+  #woken = false;
+  #isLive = false;
+
+  constructor(options: ScreenSessionOptions) {
+    this.#options = options;
+    this.id = options.session.id;
+    this.#feed = new SessionFeed(options.host, this.id, { changed: () => this.#notify(), patient: true });
+    this.#loop = this.#live().catch((error: unknown) => {
+      this.#isLive = false;
+      if (!this.#ended.signal.aborted) options.events.failed(error);
+    });
+  }
+
+  get isLive(): boolean {
+    return this.#isLive;
+  }
+
+  take(event: HostEvent, body: Uint8Array): void {
+    this.#feed.take(event, body);
+  }
+
+  /** The host is another one, or the connection was made anew: what is followed must be followed again. */
+  reconnected(): void {
+    this.#feed.restart();
+  }
+
+  /** The screen at `minOffset` or later; rejects when it is not there in time. */
+  async snapshot(scrollback: number, minOffset: number, timeoutMs: number): Promise<SnapshotReply> {
+    const emulator = await this.#at(minOffset, timeoutMs);
+    const state = emulator.screen.dump({ scrollback });
+    return {
+      ...this.#place(emulator),
+      cols: state.cols,
+      rows: state.rows,
+      state: pack(encodeState(state)),
+      hash: emulator.hash(),
+      title: emulator.title(),
+    };
+  }
+
+  async rows(format: 'text' | 'ansi', minOffset: number, timeoutMs: number): Promise<RowsReply> {
+    const emulator = await this.#at(minOffset, timeoutMs);
+    return { ...this.#place(emulator), ...emulator.rows(format), title: emulator.title(), hash: emulator.hash() };
+  }
+
+  preview(): readonly string[] {
+    return this.#emulator?.preview() ?? [];
+  }
+
+  /** Stores the present state and ends. */
+  async retire(): Promise<void> {
+    this.#ended.abort();
+    this.#notify();
+    // Not in the middle of a slice: its place is known only when it has been parsed.
+    await this.#loop;
+    const emulator = this.#emulator;
+    if (emulator && this.#isLive) this.#store(emulator);
+    this.#isLive = false;
+    emulator?.dispose();
+    for (const waiter of this.#waiters.splice(0)) waiter.resolve(false);
+    await this.#feed.close().catch(() => undefined); // The host is away: nothing is followed there.
+  }
+
+  /** The emulator itself knows which byte it has parsed last; marks are counted here. */
+  #place(emulator: Emulator): { run: number; offset: number; mark: number } {
+    return { run: this.#run, offset: emulator.screen.offset, mark: this.#position.mark };
+  }
+
+  async #at(minOffset: number, timeoutMs: number): Promise<Emulator> {
+    if (!this.#isLive || this.#position.offset < minOffset) {
+      const { promise, resolve } = Promise.withResolvers<boolean>();
+      const waiter = { minOffset, resolve };
+      this.#waiters.push(waiter);
+      this.#notify();
+      const timer = setTimeout(() => resolve(false), timeoutMs);
+      const isThere = await promise;
+      clearTimeout(timer);
+      this.#waiters = this.#waiters.filter((other) => other !== waiter);
+      if (!isThere) throw new BehindError(this.#position.offset);
+    }
+    if (!this.#emulator || this.#ended.signal.aborted) throw new BehindError(this.#position.offset);
+    return this.#emulator;
+  }
+
+  async #live(): Promise<void> {
+    const { signal } = this.#ended;
+    const emulator = await this.#restore();
+    this.#emulator = emulator;
+    await this.#feed.follow();
+    this.#answered = this.#feed.answeredOffset;
+    this.#isLive = true;
+    let quietSince = performance.now();
+    while (!signal.aborted) {
+      const ahead = this.#feed.ahead(this.#position, this.#sliceBytes());
+      if (ahead.kind === 'end') {
+        this.#serveWaiters();
+        const left = SLEEP_AFTER_MS - (performance.now() - quietSince);
+        if (left <= 0 && this.#waiters.length === 0) {
+          this.#options.events.asleep();
+          return;
+        }
+        emulator.flushFacts();
+        await this.#next(Math.max(left, 1));
+        continue;
+      }
+      const entries = ahead.kind === 'entries' ? ahead.entries : await this.#older(ahead.ringStart, signal);
+      for (const entry of entries) await this.#feedOne(emulator, entry);
+      this.#feed.release(this.#position);
+      await this.#report(emulator);
+      this.#serveWaiters();
+      if (this.#position.offset - (this.#stored?.offset ?? 0) >= CHECKPOINT_EVERY_BYTES) this.#store(emulator);
+      this.#options.events.changed();
+      quietSince = performance.now();
+    }
+  }
+
+  /** A fresh emulator, or one restored from what is stored; a state that cannot be read is as good as none. */
+  async #restore(): Promise<Emulator> {
+    const { session, events } = this.#options;
+    const emulator = makeEmulator({
+      cols: session.cols,
+      rows: session.rows,
+      scrollback: SCROLLBACK_LINES,
+      offset: session.firstOffset,
+      onFact: events.fact,
+    });
+    const checkpoint = await this.#options.loadCheckpoint();
+    const usable =
+      checkpoint &&
+      checkpoint.offset >= session.firstOffset &&
+      checkpoint.offset <= session.endOffset &&
+      checkpoint.mark <= session.lastMark;
+    if (usable) {
+      try {
+        await emulator.restore(decodeState(unpack(checkpoint.state)), checkpoint.offset);
+        this.#position = { offset: checkpoint.offset, mark: checkpoint.mark };
+        this.#run = checkpoint.run;
+        this.#stored = this.#position;
+        return emulator;
+      } catch (error) {
+        events.unreadable(error);
+      }
+    }
+    this.#position = { offset: session.firstOffset, mark: 0 };
+    return emulator;
+  }
+
+  /** A slice ends where the answered queries end, so that replies before and behind can be told apart. */
+  #sliceBytes(): number {
+    const toAnswered = this.#answered - this.#position.offset;
+    return toAnswered > 0 ? Math.min(SLICE_BYTES, toAnswered) : SLICE_BYTES;
+  }
+
+  async #older(ringStart: StreamPosition, signal: AbortSignal): Promise<readonly StreamEntry[]> {
+    const toOffset = Math.min(ringStart.offset, this.#position.offset + this.#sliceBytes());
+    for await (const page of readHistory(
+      this.#options.host,
+      { sessionId: this.id, from: this.#position, toOffset, pageBytes: SLICE_BYTES },
+      signal,
+    ))
+      return page;
+    return [];
+  }
+
+  async #feedOne(emulator: Emulator, entry: StreamEntry): Promise<void> {
+    if (entry.kind === 'output') await emulator.write(entry.bytes);
+    else if (entry.entry.kind === 'resize') await emulator.resize(entry.entry.cols, entry.entry.rows);
+    else if (entry.entry.kind === 'seam') {
+      await emulator.reset();
+      this.#run = entry.entry.run;
+    }
+    this.#position = behind(this.#position, entry);
+  }
+
+  async #report(emulator: Emulator): Promise<void> {
+    const replies = emulator.takeReplies();
+    const isNews = this.#position.offset > this.#answered;
+    const isDue = this.#position.offset - this.#reported >= PROGRESS_EVERY_BYTES;
+    if (!isDue && !(isNews && replies.length > 0)) return;
+    this.#reported = this.#position.offset;
+    await this.#options.host.request(
+      'parsed',
+      { sessionId: this.id, run: this.#run, offset: this.#position.offset },
+      isNews ? { body: replies } : {},
+    );
+    this.#answered = Math.max(this.#answered, this.#position.offset);
+  }
+
+  #store(emulator: Emulator): void {
+    const { offset, mark } = this.#position;
+    if (this.#stored?.offset === offset && this.#stored.mark === mark) return;
+    this.#stored = this.#position;
+    this.#options.events.store(this.#checkpoint(emulator));
+  }
+
+  #checkpoint(emulator: Emulator): Checkpoint {
+    const state = emulator.screen.dump();
+    return {
+      sessionId: this.id,
+      ...this.#place(emulator),
+      cols: state.cols,
+      rows: state.rows,
+      emulator: state.emulator,
+      hash: emulator.hash(),
+      title: emulator.title(),
+      preview: emulator.preview(),
+      state: pack(encodeState(state)),
+    };
+  }
+
+  #serveWaiters(): void {
+    if (!this.#isLive) return;
+    for (const waiter of this.#waiters) if (this.#position.offset >= waiter.minOffset) waiter.resolve(true);
+  }
+
+  #notify(): void {
+    this.#woken = true;
+    this.#wake?.();
+  }
+
+  async #next(timeoutMs: number): Promise<void> {
+    if (!this.#woken) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, timeoutMs);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      this.#wake = undefined;
+    }
+    this.#woken = false;
+  }
+}
+
+/** The screen asked for was not there in time. */
+export class BehindError extends Error {
+  override readonly name = 'BehindError';
+  readonly offset: number;
+  constructor(offset: number) {
+    super(`The screen has only reached offset ${offset}.`);
+    this.offset = offset;
+  }
+}
+
+export function pack(bytes: Uint8Array): Uint8Array {
+  return deflateRawSync(bytes, { level: DEFLATE_LEVEL });
+}
+
+export function unpack(bytes: Uint8Array): Uint8Array {
+  return inflateRawSync(bytes, { maxOutputLength: MAX_STATE_BYTES });
+}

@@ -1,0 +1,119 @@
+// `pnpm bench:resume`: how long a new client waits for the complete screen, whatever the history's size. Prints, never fails.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inflateRawSync } from 'node:zlib';
+import headless from '@xterm/headless';
+import unicode11 from '@xterm/addon-unicode11';
+import { createClient } from '@cotg/api/client';
+import type { AttachEvent } from '@cotg/api/client';
+import { decodeState, makeLiveScreen } from '@cotg/screen';
+import { eventually, startTestServer } from '../../testing/start-server.ts';
+import type { TestServer } from '../../testing/start-server.ts';
+import { percentile, round } from './figures.ts';
+
+const SIZES_MB = (process.env['BENCH_SIZES_MB'] ?? '10,50,500').split(',').map(Number);
+const ATTACHES = 40;
+const GENERATE_TIMEOUT_MS = 20 * 60_000;
+
+interface Session {
+  readonly id: string;
+  readonly endOffset: number;
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'cotg-bench-'));
+const printer = join(folder, 'print.mjs');
+writeFileSync(
+  printer,
+  `const total = Number(process.argv[2]) * 1e6; let n = 0, at = 0;
+const more = () => { while (at < total) { let block = ''; while (block.length < 65536) { n += 1; block += '\\x1b[3' + (n % 8) + 'mline ' + n + '\\x1b[0m of a build that prints a lot, ' + (n * 7919) % 100003 + '\\n'; } at += block.length; if (!process.stdout.write(block)) { process.stdout.once('drain', more); return; } } process.stdout.write('ALL PRINTED\\n'); setInterval(() => {}, 1e6); };
+more();`,
+);
+
+async function create(server: TestServer, command: readonly string[], more: object = {}): Promise<string> {
+  const response = await server.api('/api/sessions', { method: 'POST', body: JSON.stringify({ command, cols: 80, rows: 24, ...more }) });
+  if (!response.ok) throw new Error(await response.text());
+  return ((await response.json()) as Session).id;
+}
+
+interface Attach {
+  readonly ms: number;
+  readonly bytes: number;
+}
+
+/** From opening the connection to the screen restored in a terminal. */
+async function attach(server: TestServer, sessionId: string, scrollback: number): Promise<Attach> {
+  const terminal = new headless.Terminal({ cols: 80, rows: 24, scrollback: 1000, allowProposedApi: true });
+  terminal.loadAddon(new unicode11.Unicode11Addon());
+  terminal.unicode.activeVersion = '11';
+  const live = makeLiveScreen(terminal);
+  const since = performance.now();
+  const client = createClient({ url: server.url, token: server.token });
+  const done = Promise.withResolvers<Attach>();
+  const subscription = client.api.session.attach.subscribe(
+    { sessionId, viewerId: `bench-${Math.random().toString(36).slice(2, 12)}0000`, scrollback },
+    {
+      onData: ({ data }: { data: AttachEvent }) => {
+        if (data.type !== 'snapshot') return;
+        live.restore(decodeState(inflateRawSync(data.state)), {
+          offset: data.offset,
+          done: () => done.resolve({ ms: performance.now() - since, bytes: data.state.length }),
+          failed: done.reject,
+        });
+      },
+      onError: done.reject,
+    },
+  );
+  const result = await done.promise;
+  subscription.unsubscribe();
+  await client.close();
+  terminal.dispose();
+  return result;
+}
+
+async function measure(server: TestServer, id: string, label: string): Promise<void> {
+  await attach(server, id, 1000);
+  for (const scrollback of [0, 1000]) {
+    const runs: Attach[] = [];
+    for (let n = 0; n < ATTACHES; n += 1) runs.push(await attach(server, id, scrollback));
+    const times = runs.map(({ ms }) => ms);
+    process.stdout.write(
+      `${label.padEnd(34)} scrollback ${String(scrollback).padStart(4)}  p50 ${round(percentile(times, 50)).padStart(7)} ms  p99 ${round(percentile(times, 99)).padStart(7)} ms  ${round((runs[0]?.bytes ?? 0) / 1024, 1).padStart(6)} KB\n`,
+    );
+  }
+}
+
+const server = await startTestServer({ from: 'dist' });
+try {
+  for (const megabytes of SIZES_MB) {
+    const id = await create(server, [process.execPath, printer, String(megabytes)], { maxHistoryBytes: 1024 * 1024 * 1024 });
+    const since = performance.now();
+    await eventually(
+      async () => (await (await server.api(`/api/sessions/${id}/screen`)).text()).includes('ALL PRINTED'),
+      (isThere) => isThere,
+      { what: 'everything is printed', timeoutMs: GENERATE_TIMEOUT_MS },
+    );
+    process.stdout.write(`${megabytes} MB printed and on the screen after ${round((performance.now() - since) / 1000, 1)} s\n`);
+    await measure(server, id, `after ${megabytes} MB, emulator live`);
+  }
+  // Asleep: what is stored serves the first attach; a screen without scrollback wakes the emulator.
+  const id = await create(server, [process.execPath, printer, '1']);
+  await eventually(
+    async () => ((await (await server.api('/api/status')).json()) as { screens: unknown }).screens,
+    (screens) => screens === null,
+    { what: 'all emulators sleep', timeoutMs: 120_000 },
+  );
+  await measure(server, id, 'asleep, stored screen');
+  const wakes: number[] = [];
+  for (let n = 0; n < 8; n += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 6500));
+    wakes.push((await attach(server, id, 0)).ms);
+  }
+  process.stdout.write(
+    `waking a sleeping emulator             p50 ${round(percentile(wakes, 50))} ms  max ${round(Math.max(...wakes))} ms (${wakes.length} times)\n`,
+  );
+} finally {
+  await server.close();
+  rmSync(folder, { recursive: true });
+}
+process.exit(0);

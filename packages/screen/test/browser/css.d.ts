@@ -1,0 +1,2 @@
+// The bundler's: a style sheet has no values.
+declare module '*.css';
