@@ -11,8 +11,8 @@ const node = (name: string, root: string, include = ['src/**/*.test.ts', 'test/*
     environment: 'node' as const,
     include,
     // Real processes and real files: a test may wait long for a fact on a loaded machine, never for time.
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    testTimeout: 120_000,
+    hookTimeout: 60_000,
   },
 });
 

@@ -33,8 +33,8 @@ export interface TestServer extends AsyncDisposable {
   hostPid(): Promise<number>;
   /** Resolves when the process is gone. */
   kill(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null>;
-  /** Starts again on the same port and data directory. */
-  start(): Promise<void>;
+  /** Starts again on the same port and data directory, from now on with these settings as well. */
+  start(env?: Readonly<Record<string, string>>): Promise<void>;
   /** Ends server, host and sessions; removes the data directory unless it was given. */
   close(): Promise<void>;
 }
@@ -100,9 +100,11 @@ export async function startTestServer(options: StartOptions = {}): Promise<TestS
   let child: ChildProcess | undefined;
   let output = '';
 
-  const start = async (): Promise<void> => {
+  let settings = options.env ?? {};
+  const start = async (more: Readonly<Record<string, string>> = {}): Promise<void> => {
+    settings = { ...settings, ...more };
     const started = spawn(process.execPath, [...commandLine(from), 'serve', ...(options.args ?? [])], {
-      env: environment(dataDir, { COTG_PORT: String(port), COTG_LOG_FORMAT: 'json', ...options.env }),
+      env: environment(dataDir, { COTG_PORT: String(port), COTG_LOG_FORMAT: 'json', ...settings }),
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     child = started;

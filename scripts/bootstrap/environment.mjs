@@ -20,6 +20,8 @@ export function namesFromNpm(env) {
     (name) =>
       NPM_NAMES.has(name) ||
       NPM_PREFIXES.some((prefix) => name.startsWith(prefix)) ||
+      // npm sets it for its scripts when the person has none; `vi` is what programs fall back to anyway.
+      (name === 'EDITOR' && env[name] === 'vi') ||
       (name.startsWith('npm_config_') && NPM_SETTINGS.has(name.slice('npm_config_'.length))),
   );
 }

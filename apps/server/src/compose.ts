@@ -1,4 +1,5 @@
 // Owns the server's object graph: builds it from the settings, in order, and takes it apart in reverse. Tests use it too.
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { openCatalog } from '@cotg/db/catalog';
 import { acquireLease } from '@cotg/db/lease';
@@ -16,7 +17,7 @@ import { listen } from './http/server.ts';
 import { loadStaticShell } from './http/static.ts';
 import { makeTrpcSockets } from './http/trpc-ws.ts';
 import type { Logger } from './log.ts';
-import { readServerInfo, removeServerInfo, writeServerInfo } from './server-info.ts';
+import { processStartTime, readServerInfo, removeServerInfo, writeServerInfo } from './server-info.ts';
 import { HistoryService } from './services/history-service.ts';
 import { openHostLink } from './services/host-link.ts';
 import { OutputService } from './services/output-service.ts';
@@ -66,14 +67,19 @@ export async function startServer(config: Config, options: { log: Logger; webRoo
   const undo = new Undo(log);
   try {
     const startedAt = new Date();
+    // A busy port leaves nothing behind: not even a folder that was not there before.
+    const early = existsSync(config.dataDir) ? undefined : await listen({ host: config.host, port: config.port, log });
+    if (early) undo.add(() => early.close());
     const dataDir = openDataDir(config.dataDir);
     const lease = acquireLease(dataDir.serverLock);
     if (!lease) throw alreadyServed(dataDir);
     undo.add(() => lease[Symbol.dispose]());
+    // Whatever an earlier server noted is not true any more.
+    removeServerInfo(dataDir.serverInfo);
 
     // The port before the host: when it is busy, nothing has been started.
-    const http = await listen({ host: config.host, port: config.port, log });
-    undo.add(() => http.close());
+    const http = early ?? (await listen({ host: config.host, port: config.port, log }));
+    if (!early) undo.add(() => http.close());
     const shell = loadStaticShell(options.webRoot ?? DEFAULT_WEB_ROOT);
 
     const catalog = await openCatalog({ path: dataDir.catalog });
@@ -103,7 +109,7 @@ export async function startServer(config: Config, options: { log: Logger; webRoo
     const shownHost = config.host.includes(':') ? `[${config.host}]` : config.host;
     const url = `http://${shownHost}:${http.port}`;
     const publicUrl = config.publicUrl ?? url;
-    const pairing = await PairingService.open({ catalog, publicUrl: () => publicUrl });
+    const pairing = await PairingService.open({ catalog, publicUrl: () => publicUrl, codeLifeMs: config.pairingLifeMs });
     let output: OutputService | undefined;
     let sessions: SessionService | undefined;
     const screens = await ScreenService.open({
@@ -157,13 +163,20 @@ export async function startServer(config: Config, options: { log: Logger; webRoo
       sockets: makeTrpcSockets({ context: { sessions: list, output, system, pairing }, log }),
     });
 
-    writeServerInfo(dataDir.serverInfo, { pid: process.pid, url, version: VERSION, startedAt: startedAt.toISOString() });
+    writeServerInfo(dataDir.serverInfo, {
+      pid: process.pid,
+      startTime: processStartTime(process.pid),
+      url,
+      version: VERSION,
+      startedAt: startedAt.toISOString(),
+    });
     undo.add(() => removeServerInfo(dataDir.serverInfo));
     return { url, publicUrl, dataDir, pairing, close: () => undo.all() };
   } catch (error) {
     await undo.all();
     if (error instanceof StartError) throw error;
-    throw new StartError('HOST_UNREACHABLE', messageOf(error), { cause: error });
+    const hint = error instanceof Error && 'hint' in error && typeof error.hint === 'string' ? { hint: error.hint } : {};
+    throw new StartError('HOST_UNREACHABLE', messageOf(error), { cause: error, ...hint });
   }
 }
 

@@ -5,7 +5,7 @@ import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { EXIT, StartError, errnoOf, messageOf } from './errors.ts';
-import { MIB, isLoopback, parseCommand } from './settings.ts';
+import { MIB, isLoopback, parseCommand, parseDuration } from './settings.ts';
 
 const integer = (min: number, max: number) =>
   z.string().transform((text, ctx) => {
@@ -42,7 +42,16 @@ const publicUrl = z.string().transform((text, ctx) => {
   const ok =
     url && (url.protocol === 'https:' || url.protocol === 'http:') && url.pathname === '/' && !url.search && !url.hash && !url.username;
   if (!ok) ctx.addIssue('takes an address such as https://terminals.example.org, without a path');
+  // A browser keeps our cookie only over TLS, and so should everybody else: a terminal in plain text is open to the network.
+  else if (url.protocol === 'http:' && !isLoopback(url.hostname)) ctx.addIssue('must begin with https:// unless it names this computer');
   return url?.origin ?? z.NEVER;
+});
+
+const MAX_PAIRING_LIFE_MS = 5 * 60_000;
+const pairingLife = z.string().transform((text, ctx) => {
+  const ms = parseDuration(text);
+  if (ms === undefined || ms === 0 || ms > MAX_PAIRING_LIFE_MS) ctx.addIssue('takes a duration from 1s to 5m');
+  return ms ?? z.NEVER;
 });
 
 const hostList = z.string().transform((text, ctx) => {
@@ -85,7 +94,7 @@ export const SETTINGS = {
     flag: 'sync',
     schema: oneOf('normal', 'full'),
     fallback: 'normal',
-    text: 'normal: a power cut costs about the last 200 ms; full: every commit is synced',
+    text: 'normal: a power cut costs about the last 200 ms; full: every commit is synced; read when the host starts',
   },
   MAX_SESSION_HISTORY_MB: {
     flag: 'max-session-history',
@@ -94,6 +103,12 @@ export const SETTINGS = {
     text: 'history kept per session, MiB uncompressed',
   },
   COTG_MAX_SESSIONS: { flag: 'max-sessions', schema: integer(1, 10_000), fallback: '200', text: 'living sessions at most' },
+  COTG_PAIRING_LIFE: {
+    flag: 'pairing-life',
+    schema: pairingLife,
+    fallback: '5m',
+    text: 'how long a one-time link lets a device in; at most 5m',
+  },
   COTG_PUBLIC_URL: {
     flag: 'public-url',
     schema: publicUrl,
@@ -130,6 +145,7 @@ export interface Config {
   readonly sync: 'normal' | 'full';
   readonly maxHistoryBytes: number;
   readonly maxSessions: number;
+  readonly pairingLifeMs: number;
   readonly publicUrl: string | undefined;
   readonly allowedHosts: readonly string[];
   readonly logLevel: string;
@@ -206,6 +222,8 @@ export function loadConfig(
   const file = readConfigFile(dataDir);
   for (const name of Object.keys(file)) {
     if (!(name in SETTINGS)) throw badSetting(`config.json: ${name}`, 'is not a setting');
+    if (name === 'COTG_DATA_DIR')
+      throw badSetting('config.json: COTG_DATA_DIR', 'cannot say where config.json itself lies; use the flag or the variable');
   }
 
   const read = <N extends SettingName>(name: N): z.output<(typeof SETTINGS)[N]['schema']> | undefined => {
@@ -247,6 +265,7 @@ export function loadConfig(
     sync: required('COTG_SYNC'),
     maxHistoryBytes: required('MAX_SESSION_HISTORY_MB') * MIB,
     maxSessions: required('COTG_MAX_SESSIONS'),
+    pairingLifeMs: required('COTG_PAIRING_LIFE'),
     publicUrl: read('COTG_PUBLIC_URL'),
     allowedHosts: read('COTG_ALLOWED_HOSTS') ?? [],
     logLevel: required('COTG_LOG_LEVEL'),

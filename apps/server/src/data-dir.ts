@@ -120,7 +120,7 @@ export function openDataDir(path: string): DataDir {
     if (problem !== undefined) {
       throw new StartError('DATA_DIR_UNSAFE', `The data directory ${path} ${problem}.`, {
         exitCode: EXIT.notAllowed,
-        hint: `chmod 700 ${path}, or choose another with COTG_DATA_DIR.`,
+        hint: problem.includes('mode') ? `chmod 700 ${path}, or choose another with COTG_DATA_DIR.` : 'Choose another with COTG_DATA_DIR.',
       });
     }
     // Writing tells more than mode bits: read-only mounts, quotas, full disks.

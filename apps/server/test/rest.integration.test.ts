@@ -201,7 +201,6 @@ test('status names every process of ours, and the document describes every route
   const status = (await (await server.api('/api/status')).json()) as { server: { pid: number }; host: { pid: number }; dataDir: string };
   expect(status).toMatchObject({
     server: { pid: server.pid },
-    screens: null,
     dataDir: server.dataDir,
     storage: { state: 'ok', damaged: [] },
   });

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync, ch
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { eventually, makeDataDir, runCotg, startTestServer } from '../../../testing/start-server.ts';
+import type { CommandResult } from '../../../testing/start-server.ts';
 
 const folders: string[] = [];
 function dataDir(): string {
@@ -43,22 +44,57 @@ test('of ten servers started at once exactly one serves', async () => {
   }
 });
 
-test('a busy port is one clear line, exit 1, and starts no host', async () => {
+/** Tries to serve on a port that another program holds. */
+async function blocked(port: number, path: string): Promise<CommandResult> {
   const blocker = createServer();
   await new Promise<void>((resolve) => {
-    blocker.listen(0, '127.0.0.1', resolve);
+    blocker.listen(port, '127.0.0.1', resolve);
   });
-  const { port } = blocker.address() as AddressInfo;
+  try {
+    return await runCotg(['serve', '--port', String((blocker.address() as AddressInfo).port)], { dataDir: path });
+  } finally {
+    await new Promise((resolve) => {
+      blocker.close(resolve);
+    });
+  }
+}
+
+test('a busy port is one clear line, exit 1, starts no host and leaves nothing that was not there', async () => {
   const path = dataDir();
-  const result = await runCotg(['serve', '--port', String(port)], { dataDir: path });
-  await new Promise((resolve) => {
-    blocker.close(resolve);
-  });
+  const result = await blocked(0, path);
   expect(result.code).toBe(1);
-  expect(onlyLine(result.stderr)).toContain(`Port ${port}`);
-  expect(readdirSync(path)).not.toContain('host.log');
-  expect(readdirSync(path)).not.toContain('host.sock');
-  expect(existsSync(join(path, 'server.json'))).toBe(false);
+  expect(onlyLine(result.stderr)).toMatch(/Port \d+ .* is in use/);
+  for (const file of ['host.log', 'host.sock', 'server.json']) expect(existsSync(join(path, file))).toBe(false);
+  const fresh = join(path, 'fresh');
+  expect((await blocked(0, fresh)).code).toBe(1);
+  expect(existsSync(fresh)).toBe(false);
+});
+
+test('a command never hands the owner token to whoever holds the port of a server that was killed', async () => {
+  await using server = await startTestServer();
+  const { port } = server;
+  await server.kill('SIGKILL');
+  const heard: string[] = [];
+  const stranger = createServer((socket) => {
+    socket.on('data', (chunk: Buffer) => {
+      heard.push(chunk.toString('latin1'));
+      socket.end('HTTP/1.1 200 OK\r\ncontent-length: 3\r\nconnection: close\r\n\r\nok\n');
+    });
+    socket.on('error', () => undefined);
+  });
+  await new Promise<void>((resolve) => {
+    stranger.listen(port, '127.0.0.1', resolve);
+  });
+  try {
+    for (const command of [['ls'], ['status'], ['pair'], ['new', '--', 'true']]) {
+      expect([command, (await runCotg(command, { dataDir: server.dataDir })).code]).toEqual([command, 4]);
+    }
+    expect(heard.join('')).not.toContain(server.token);
+  } finally {
+    await new Promise((resolve) => {
+      stranger.close(resolve);
+    });
+  }
 });
 
 test.each([

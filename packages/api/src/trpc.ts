@@ -2,7 +2,7 @@
 import { initTRPC, TRPCError } from '@trpc/server';
 import { may } from './caller.ts';
 import type { ApiContext } from './context.ts';
-import { ApiError, isRetryable, trpcCodeOf } from './errors.ts';
+import { ApiError, isRetryable, statusOf, trpcCodeOf } from './errors.ts';
 import type { ApiErrorCode } from './errors.ts';
 import type { DeviceRole } from './schema/status.ts';
 import { wireTransformer } from './wire.ts';
@@ -49,7 +49,14 @@ const t = initTRPC
         ...shape,
         // What is not one of ours may quote paths or queries: it is logged, not sent.
         message: own?.message ?? (code === 'INTERNAL' ? 'Something went wrong on the server; its log says what.' : shape.message),
-        data: { ...shape.data, code: shape.data.code, appCode: code, hint: own?.hint ?? null, retryable: isRetryable(code) },
+        data: {
+          ...shape.data,
+          // What a subscription throws while it runs arrives here as the library's internal error.
+          ...(own ? { code: trpcCodeOf(own.code), httpStatus: statusOf(own.code) } : {}),
+          appCode: code,
+          hint: own?.hint ?? null,
+          retryable: isRetryable(code),
+        },
       };
     },
   });

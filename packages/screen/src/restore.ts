@@ -98,6 +98,11 @@ export function resetScreen(terminal: ScreenTerminal, cols: number, rows: number
   setOption(core, 'convertEol', false);
   restorePalette(core, []);
   resizeScreen(terminal, cols, rows);
+  // A wider terminal's stops stay beyond the last column.
+  for (const buffer of [core.buffers.normal, core.buffers.alt]) {
+    buffer.tabs = {};
+    for (let column = 0; column < cols; column += core.optionsService.rawOptions.tabStopWidth) buffer.tabs[column] = true;
+  }
 }
 
 /** A page redraws at every change of an option. */

@@ -35,7 +35,7 @@ const BEFORE = [
   `\u001b]2;title\u0007${CSI}2;5r${CSI}?6h${CSI}3;3H\u001b7${CSI}?1;1002;1006;2004h${CSI}4 q${CSI}3g${CSI}7G\u001bH`,
   `${CSI}?1049h alternate ${CSI}1"q protected${CSI}38;5;1`,
 ].join('');
-const AFTER = `2mafter${CSI}?1049l and back\u001b8\ttab${CSI}5b\r\n`;
+const AFTER = `2mafter${CSI}?1049l and back\u001b8here\ttab${CSI}5b\r\n`;
 
 /** null: everything is as it must be. Takes some milliseconds; never throws for what it is asked about. */
 export function selfTest({ version, makeTerminal }: SelfTestOptions): ScreenProblem | null {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { makeRandom } from '../test/support/random.ts';
 import { allStreams } from '../test/support/streams.ts';
-import { makeTerminal } from '../test/support/terminal.ts';
+import { feed, makeEmulator, makeTerminal } from '../test/support/terminal.ts';
 import { MAX_TAIL_BYTES } from './state.ts';
 import { TailScanner } from './tail-scanner.ts';
 import { Utf8Feeder } from './utf8-feeder.ts';
@@ -95,15 +95,11 @@ describe('it is always where the parser of the emulator is', () => {
 
   test('in the recordings', () => {
     for (const { name, cols, rows, bytes } of allStreams()) {
-      const terminal = makeTerminal(cols, rows, 0);
-      const scanner = new TailScanner();
-      const feeder = new Utf8Feeder();
+      const emulator = makeEmulator(cols, rows, 0);
       const random = makeRandom(name.length);
       for (let at = 0; at < Math.min(bytes.length, 60_000);) {
-        const chunk = bytes.subarray(at, (at += 1 + random.below(300)));
-        scanner.push(chunk);
-        for (const piece of feeder.take(chunk)) coreOf(terminal)._inputHandler.parse(piece);
-        expect(scanner.state, `${name} at ${at}`).toBe(coreOf(terminal)._inputHandler._parser.currentState);
+        feed(emulator, bytes.subarray(at, (at += 1 + random.below(300))));
+        expect(emulator.scanner.state, `${name} at ${at}`).toBe(coreOf(emulator.terminal)._inputHandler._parser.currentState);
       }
     }
   });

@@ -46,31 +46,50 @@ export class TailScanner {
     this.push(tail.character);
   }
 
-  /** Whole characters, but for what the decoder skips. */
+  /** Whole characters, but for what the decoder skips. A byte is looked at once, and copied only if it is part of the tail. */
   #scan(bytes: Uint8Array): void {
-    let state = this.#state;
+    const { length } = bytes;
+    const before = this.#state;
+    let state = before;
+    /** Where the last sequence of these bytes begins; -1: it began before them. */
+    let start = -1;
     let at = 0;
-    while (at < bytes.length) {
-      if (state === GROUND) {
-        at = nextStart(bytes, at);
-        if (at === bytes.length) break;
-      }
-      const first = bytes[at] ?? 0;
-      const size = first < 0x80 ? 1 : characterSize(bytes, at, first);
-      if (size === 0) {
-        // Not UTF-8: the emulator's decoder skips it, and so does a replay.
+    while (at < length) {
+      const byte = bytes[at] as number;
+      if (state === GROUND && byte !== ESC && byte !== C1_LEAD) {
         at += 1;
         continue;
       }
-      const step = STEPS[state * CLASSES + classOf(bytes, at, first)] ?? GROUND;
-      const next = step & STATE_MASK;
-      if ((step & START) !== 0 || next === GROUND) this.#length = 0;
-      if ((step & (START | KEEP)) !== 0 && (next !== state || this.#length + size <= MAX_TAIL_BYTES - RESERVED_BYTES))
-        this.#keep(bytes, at, size);
-      state = next;
-      at += size;
+      const size = byte < 0x80 ? 1 : characterSize(bytes, at, byte);
+      if (size > 0) {
+        const step = STEPS[state * CLASSES + (byte < 0x80 ? byte : classOf(bytes, at, byte))] as number;
+        if ((step & START) !== 0) start = at;
+        state = step & STATE_MASK;
+      }
+      // What is not UTF-8 the emulator's decoder skips, and so does a replay.
+      at += size === 0 ? 1 : size;
     }
     this.#state = state;
+    if (state === GROUND || start !== -1) this.#length = 0;
+    if (state !== GROUND) this.#keepFrom(bytes, Math.max(0, start), start === -1 ? before : GROUND);
+  }
+
+  /** These bytes from `from` on, where the parser was in `state`: what of them a replay needs. They end inside a sequence. */
+  #keepFrom(bytes: Uint8Array, from: number, state: number): void {
+    let now = state;
+    for (let at = from; at < bytes.length;) {
+      const byte = bytes[at] as number;
+      const size = characterSize(bytes, at, byte);
+      if (size > 0) {
+        const step = STEPS[now * CLASSES + classOf(bytes, at, byte)] as number;
+        const next = step & STATE_MASK;
+        // Over the limit only what the state needs.
+        const hasRoom = this.#length + size <= MAX_TAIL_BYTES - RESERVED_BYTES || next !== now;
+        if ((step & (START | KEEP)) !== 0 && hasRoom) this.#keep(bytes, at, size);
+        now = next;
+      }
+      at += size === 0 ? 1 : size;
+    }
   }
 
   #keep(bytes: Uint8Array, at: number, size: number): void {
@@ -79,18 +98,8 @@ export class TailScanner {
       grown.set(this.#kept);
       this.#kept = grown;
     }
-    for (let offset = 0; offset < size; offset += 1) this.#kept[this.#length++] = bytes[at + offset] ?? 0;
+    for (let offset = 0; offset < size; offset += 1) this.#kept[this.#length++] = bytes[at + offset] as number;
   }
-}
-
-/** Where a sequence can begin next, or the end. Text between sequences is most of a stream. */
-function nextStart(bytes: Uint8Array, from: number): number {
-  let at = from;
-  for (; at < bytes.length; at += 1) {
-    const byte = bytes[at];
-    if (byte === ESC || byte === C1_LEAD) break;
-  }
-  return at;
 }
 
 function classOf(bytes: Uint8Array, at: number, first: number): number {
@@ -102,6 +111,7 @@ function classOf(bytes: Uint8Array, at: number, first: number): number {
 
 /** Bytes of the character that begins here; 0 when the emulator's decoder makes none of it. */
 function characterSize(bytes: Uint8Array, at: number, first: number): number {
+  if (first < 0x80) return 1;
   const size = first < 0xc0 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf8 ? 4 : 0;
   let codePoint = first & (0xff >> (size + 1));
   for (let offset = 1; offset < size; offset += 1) {

@@ -46,6 +46,7 @@ export interface CoreOptions {
   cursorBlink: boolean;
   convertEol: boolean;
   readonly scrollback: number;
+  readonly tabStopWidth: number;
 }
 
 export interface DecPrivateModes {

@@ -123,8 +123,7 @@ function attributes(a: unknown, b: unknown, path: string, found: string[]): void
 }
 
 function parser(a: unknown, b: unknown, path: string, found: string[]): void {
-  const [x, y] = [fieldsOf(a), fieldsOf(b)];
-  const state = x['currentState'];
+  const state = fieldsOf(a)['currentState'];
   // What a finished sequence has left behind is cleared before the next one that collects any.
   const leftovers = state === GROUND || state === SOS_PM_APC_STRING || state === OSC_STRING ? ['_params', '_collect'] : [];
   object(

@@ -7,7 +7,7 @@ import { SYNTHETIC } from './support/synthetic.ts';
 
 const SEED = 4;
 const CUTS = 10;
-const SYNTHETIC_CUTS = 100;
+const SYNTHETIC_CUTS = 60;
 
 describe(`a terminal restored at any byte is the one that was not cut, at once and after more output (seed ${SEED})`, () => {
   test.each(recordings().map((stream) => [stream.name, stream] as const))('%s', (_name, stream) => {

@@ -5,7 +5,6 @@
 import { parseArgs } from 'node:util';
 import { deflateRawSync } from 'node:zlib';
 import { chromium } from '@playwright/test';
-import { dumpScreen } from '../src/dump.ts';
 import { encodeState } from '../src/encode.ts';
 import type { ScreenState } from '../src/state.ts';
 import { askSelfTest, bundlePage, openPage, pageRoundTrips } from './browser/harness.ts';

@@ -7,11 +7,14 @@ import { findDataDir } from '../data-dir.ts';
 import type { DataDir } from '../data-dir.ts';
 import { EXIT, StartError, messageOf } from '../errors.ts';
 import type { ExitCode } from '../errors.ts';
-import { readServerInfo } from '../server-info.ts';
+import { isSameProcess, readServerInfo } from '../server-info.ts';
 import type { ServerInfo } from '../server-info.ts';
+import { leaseIsFree } from './lease-is-free.ts';
 
 /** On one computer an answer takes milliseconds; a loaded one gets time. */
 const REACH_TIMEOUT_MS = 5000;
+/** Longer than ending a session takes at worst. */
+const COMMAND_TIMEOUT_MS = 30_000;
 
 export interface Located {
   readonly dataDir: DataDir;
@@ -23,7 +26,9 @@ export async function locateServer(flags: Flags): Promise<Located> {
   const config = loadConfig({ flags });
   const dataDir = findDataDir(config.dataDir);
   const info = dataDir && readServerInfo(dataDir.serverInfo);
-  if (!dataDir || !info || !(await answers(info.url))) {
+  // The note of a server that was killed may name a port that a stranger holds by now: no lease, no token.
+  const isServed = dataDir !== undefined && !leaseIsFree(dataDir.serverLock);
+  if (!dataDir || !info || !isServed || !isSameProcess(info) || !(await answers(info.url))) {
     throw new StartError('NOT_SERVING', `No server answers for ${config.dataDir}.`, {
       exitCode: EXIT.notReachable,
       hint: '`cotg serve` (or npm start) starts one.',
@@ -45,12 +50,28 @@ async function answers(url: string): Promise<boolean> {
 /** Runs `use` with a client that is signed in as the owner, and closes it. */
 export async function withServer<T>(flags: Flags, use: (api: Client['api'], located: Located) => Promise<T>): Promise<T> {
   const located = await locateServer(flags);
-  const client = createClient({ url: located.info.url, token: located.dataDir.ownerToken });
+  const broken = Promise.withResolvers<never>();
+  const client = createClient({
+    url: located.info.url,
+    token: located.dataDir.ownerToken,
+    onState: (state) => {
+      // A page waits for a server to come back; a command says so.
+      if (state === 'signed-out')
+        broken.reject(new StartError('REQUEST_FAILED', 'The server does not accept the owner token.', { exitCode: EXIT.notAllowed }));
+      else if (state === 'reconnecting')
+        broken.reject(new StartError('NOT_SERVING', 'The connection to the server broke.', { exitCode: EXIT.notReachable }));
+    },
+  });
+  const timer = setTimeout(
+    () => broken.reject(new StartError('TIMEOUT', 'The server does not answer.', { exitCode: EXIT.timeout })),
+    COMMAND_TIMEOUT_MS,
+  );
   try {
-    return await use(client.api, located);
+    return await Promise.race([use(client.api, located), broken.promise]);
   } catch (error) {
     throw commandErrorOf(error);
   } finally {
+    clearTimeout(timer);
     await client.close();
   }
 }

@@ -2,13 +2,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectHost } from '@cotg/pty/client';
 import type { HostClient } from '@cotg/pty/client';
-import { acquireLease } from '@cotg/db/lease';
 import { loadConfig } from '../config.ts';
 import type { Flags } from '../config.ts';
 import { findDataDir } from '../data-dir.ts';
 import type { DataDir } from '../data-dir.ts';
 import { EXIT, StartError, errnoOf } from '../errors.ts';
-import { readServerInfo } from '../server-info.ts';
+import { isSameProcess, readServerInfo } from '../server-info.ts';
+import { leaseIsFree } from './lease-is-free.ts';
 import { VERSION } from '../version.ts';
 import type { CliIo } from './io.ts';
 
@@ -43,7 +43,8 @@ async function stopServer(dataDir: DataDir): Promise<boolean> {
   const info = readServerInfo(dataDir.serverInfo);
   if (!info) throw new StartError('NOT_SERVING', 'The server is just starting or stopping; try again.', { exitCode: EXIT.failed });
   try {
-    process.kill(info.pid, 'SIGTERM');
+    // The lease is held and the note is the holder's; a pid that is not its process any more is never signalled.
+    if (isSameProcess(info)) process.kill(info.pid, 'SIGTERM');
   } catch (error) {
     if (errnoOf(error) !== 'ESRCH') throw error;
   }
@@ -67,11 +68,6 @@ async function stopHost(dataDir: DataDir): Promise<boolean> {
   await client.close();
   await until(() => leaseIsFree(dataDir.hostLock), HOST_STOP_TIMEOUT_MS, 'The host does not stop.');
   return true;
-}
-
-function leaseIsFree(path: string): boolean {
-  using lease = acquireLease(path);
-  return lease !== null;
 }
 
 async function until(done: () => boolean, timeoutMs: number, problem: string): Promise<void> {

@@ -56,8 +56,8 @@ export function makeGate(policy: AccessPolicy, credentials: Credentials): Gate {
 
       const guarded = kind === 'upgrade' || isGuardedPath(path);
       // A browser says so itself when another site makes it ask; navigation to the shell is what links are for.
-      const site = headerValues(rawHeaders, 'sec-fetch-site')[0];
-      if (guarded && (site === 'cross-site' || site === 'same-site')) {
+      const sites = headerValues(rawHeaders, 'sec-fetch-site');
+      if (guarded && sites.some((site) => site === 'cross-site' || site === 'same-site')) {
         throw new ApiError('ORIGIN_REFUSED', 'Requests made by another site are refused.');
       }
       const isPublic = PUBLIC_ROUTES.some((route) => route.path === path && route.method === method);

@@ -240,8 +240,8 @@ export function makeRest(services: RestServices): RestApp {
       responses: { 200: json(z.object({ endOffset: z.number().int() }), 'Typed.'), ...problems },
     }),
     async (c) => {
-      const caller = callerOf(c.env.passed, 'POST /api/sessions/{id}/input');
-      const { endOffset } = await output.inputFromScript(c.req.valid('param').id, c.req.valid('json'), caller);
+      callerOf(c.env.passed, 'POST /api/sessions/{id}/input');
+      const { endOffset } = await output.inputFromScript(c.req.valid('param').id, c.req.valid('json'));
       return c.json({ endOffset }, 200);
     },
   );

@@ -18,6 +18,8 @@ import type { TrpcSockets } from './trpc-ws.ts';
 
 /** Half a request that stalls is dropped after this. */
 const HEADERS_TIMEOUT_MS = 10_000;
+/** How often stalled connections are looked for; the runtime's own 30 s would make three times the promise. */
+const CHECK_INTERVAL_MS = 1000;
 const REQUEST_TIMEOUT_MS = 30_000;
 const MAX_HEADER_BYTES = 16 * 1024;
 /** The largest body we take is an input of 64 KiB, escaped, or a session's environment. */
@@ -79,29 +81,28 @@ export async function listen(options: { host: string; port: number; log: Logger 
       if (!parts) throw new ApiError('HOST_UNREACHABLE', 'The server is starting.');
       const passed = parts.gate.check(request, 'upgrade');
       if (passed.kind !== 'known') throw new ApiError('UNAUTHORIZED', 'Not signed in.');
+      if (request.method !== 'GET') throw new ApiError('METHOD_NOT_ALLOWED', 'That method is not used here.');
       if (pathOf(request) !== '/trpc') throw new ApiError('NOT_FOUND', 'There is nothing here.');
       parts.sockets.upgrade(request, socket, head, passed.caller);
     } catch (error) {
-      const { status, headers, body } = refusal(error, log);
-      const lines = Object.entries({
-        ...SECURITY_HEADERS,
-        ...headers,
-        connection: 'close',
-        'content-length': String(Buffer.byteLength(body)),
-      });
-      socket.end(
-        `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`,
-      );
+      socket.end(rawAnswer(refusal(error, log)));
     }
   };
 
   const server = createServer(
-    { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, maxHeaderSize: MAX_HEADER_BYTES },
+    {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: CHECK_INTERVAL_MS,
+      maxHeaderSize: MAX_HEADER_BYTES,
+      // The gate says it, with our headers on the answer.
+      requireHostHeader: false,
+    },
     onRequest,
   );
   server.on('upgrade', onUpgrade);
   server.on('clientError', (_error, socket) => {
-    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n');
+    if (socket.writable) socket.end(rawAnswer({ status: 400, headers: {}, body: '' }));
     else socket.destroy();
   });
   await bind(server, options);
@@ -131,6 +132,12 @@ export async function listen(options: { host: string; port: number; log: Logger 
       await closed;
     },
   };
+}
+
+/** An answer on a socket that has no response object: a refused upgrade, a request that could not be read. */
+function rawAnswer({ status, headers, body }: { status: number; headers: Record<string, string>; body: string }): string {
+  const all = Object.entries({ ...SECURITY_HEADERS, ...headers, connection: 'close', 'content-length': String(Buffer.byteLength(body)) });
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${all.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`;
 }
 
 /** Changes come as JSON and nothing else: what a foreign form or a simple request can send is refused. */

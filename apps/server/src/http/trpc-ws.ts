@@ -46,7 +46,10 @@ export function makeTrpcSockets(options: { context: Omit<ApiContext, 'caller' | 
       return { ...context, caller, backlog: { bufferedBytes: () => res.bufferedAmount } };
     },
     onError: ({ error, path }) => {
-      if (error.code === 'INTERNAL_SERVER_ERROR') log.error({ path, error: messageOf(error.cause ?? error) }, 'procedure failed');
+      // What a stream throws later comes wrapped: ours are refusals, not failures.
+      const isOurs = error.cause instanceof ApiError && error.cause.code !== 'INTERNAL';
+      if (error.code === 'INTERNAL_SERVER_ERROR' && !isOurs)
+        log.error({ path, error: messageOf(error.cause ?? error) }, 'procedure failed');
       else log.debug({ path, code: error.code, error: error.message }, 'procedure refused');
     },
   });

@@ -1,6 +1,5 @@
 // Owns the stream that a viewer gets: hello, then history and live output without gap or overlap, within its window.
 // Implements OutputPort. A viewer is a loop that pulls: nothing is queued for one that does not read.
-import { randomBytes } from 'node:crypto';
 import { ApiError, formatEventId, parseEventId } from '@cotg/api';
 import type {
   Ack,
@@ -27,6 +26,7 @@ import { behind } from './entries.ts';
 import type { StreamEntry, StreamPosition } from './entries.ts';
 import { readHistory } from './history-reader.ts';
 import type { HostLink } from './host-link.ts';
+import { ScriptInput } from './script-input.ts';
 import { SessionViewers } from './viewers.ts';
 import { WINDOW_BYTES } from './viewer.ts';
 import type { Viewer } from './viewer.ts';
@@ -64,12 +64,14 @@ export class OutputService implements OutputPort {
   readonly #sessions = new Map<string, SessionViewers>();
   readonly #lingering = new Map<string, ReturnType<typeof setTimeout>>();
   readonly #stop: (() => void)[];
-  /** Input over REST is numbered by us, one line of numbers per session. */
-  readonly #scriptId = `rest-${randomBytes(12).toString('base64url')}`;
-  readonly #scriptNumbers = new Map<string, number>();
+  readonly #scripts: ScriptInput;
 
   constructor(options: OutputServiceOptions) {
     this.#options = options;
+    this.#scripts = new ScriptInput({
+      send: (input) => this.input(input),
+      lastInput: async (sessionId, viewerId) => (await options.host.request('lastInput', { sessionId, viewerId })).reply.lastInput,
+    });
     this.#stop = [
       options.host.onEvent((event, body) => {
         if ('sessionId' in event) this.#sessions.get(event.sessionId)?.feed.take(event, body);
@@ -219,7 +221,7 @@ export class OutputService implements OutputPort {
     throw new ApiError('INTERNAL', `No history between ${position.offset} and ${ringStart.offset}.`);
   }
 
-  async input(request: Input, _caller: Caller): Promise<InputResult> {
+  async input(request: Input): Promise<InputResult> {
     // No await before the request: inputs reach the host in the order in which they came in.
     const body = request.base64 === undefined ? Buffer.from(request.data ?? '', 'utf8') : Buffer.from(request.base64, 'base64');
     const { reply } = await this.#options.host.request(
@@ -230,19 +232,9 @@ export class OutputService implements OutputPort {
     return { applied: reply.result, lastInput: reply.lastInput, endOffset: reply.endOffset };
   }
 
-  /** Input of a script that keeps no numbers. Applied once or an error says that it was not. */
-  async inputFromScript(sessionId: string, request: RestInput, caller: Caller): Promise<InputResult> {
-    const n = (this.#scriptNumbers.get(sessionId) ?? 0) + 1;
-    this.#scriptNumbers.set(sessionId, n);
-    try {
-      return await this.input({ sessionId, viewerId: this.#scriptId, n, ...request }, caller);
-    } catch (error) {
-      // The number was not used: ask the host what it has, so that the next one fits.
-      this.#scriptNumbers.delete(sessionId);
-      const { reply } = await this.#options.host.request('lastInput', { sessionId, viewerId: this.#scriptId });
-      this.#scriptNumbers.set(sessionId, reply.lastInput);
-      throw error;
-    }
+  /** Input of a script that keeps no numbers. */
+  async inputFromScript(sessionId: string, request: RestInput): Promise<InputResult> {
+    return this.#scripts.type(sessionId, request);
   }
 
   ack(request: Ack): void {
@@ -310,7 +302,7 @@ export class OutputService implements OutputPort {
   #forget(sessionId: string): void {
     clearTimeout(this.#lingering.get(sessionId));
     this.#lingering.delete(sessionId);
-    this.#scriptNumbers.delete(sessionId);
+    this.#scripts.forget(sessionId);
     const viewers = this.#sessions.get(sessionId);
     this.#sessions.delete(sessionId);
     viewers?.endAll();

@@ -10,7 +10,7 @@ import { hashToken } from '../http/credentials.ts';
 import type { KnownDevice } from '../http/credentials.ts';
 
 const CODE_BYTES = 16;
-export const CODE_LIFE_MS = 5 * 60 * 1000;
+const CODE_LIFE_MS = 5 * 60 * 1000;
 /** Open links at a time; the oldest gives way, so asking for links cannot fill the memory. */
 const MAX_OPEN_CODES = 20;
 /** Used codes remembered, so that the second user of a link is told the truth. */
@@ -29,24 +29,34 @@ export interface NewDevice {
   readonly token: string;
 }
 
+export interface PairingOptions {
+  readonly catalog: Catalog;
+  readonly publicUrl: () => string;
+  /** How long a code lives; 5 minutes by default. */
+  readonly codeLifeMs?: number;
+  readonly now?: () => number;
+}
+
 export class PairingService implements PairingPort {
   readonly #catalog: Catalog;
   readonly #publicUrl: () => string;
   readonly #now: () => number;
+  readonly #codeLifeMs: number;
   /** Keyed by hash: the codes themselves are nowhere once they are printed. */
   readonly #open = new Map<string, OpenCode>();
   readonly #used = new Map<string, 'used' | 'expired'>();
   readonly #devices = new Map<string, KnownDevice>();
   #wrong: number[] = [];
 
-  private constructor(options: { catalog: Catalog; publicUrl: () => string; now?: () => number }) {
+  private constructor(options: PairingOptions) {
     this.#catalog = options.catalog;
     this.#publicUrl = options.publicUrl;
+    this.#codeLifeMs = options.codeLifeMs ?? CODE_LIFE_MS;
     // Monotonic: setting the clock back must not revive a code.
     this.#now = options.now ?? (() => performance.now());
   }
 
-  static async open(options: { catalog: Catalog; publicUrl: () => string; now?: () => number }): Promise<PairingService> {
+  static async open(options: PairingOptions): Promise<PairingService> {
     const service = new PairingService(options);
     for (const { id, role, tokenHash } of await options.catalog.devices.active()) service.#devices.set(tokenHash, { id, role });
     return service;
@@ -59,19 +69,20 @@ export class PairingService implements PairingPort {
   start(caller: Caller): PairingLink {
     if (!may(caller, 'admin')) throw new ApiError('FORBIDDEN', 'Only the owner may let devices in.');
     const code = randomBytes(CODE_BYTES).toString('base64url');
-    this.#open.set(keyOf(code), { expiresAt: this.#now() + CODE_LIFE_MS });
+    this.#open.set(keyOf(code), { expiresAt: this.#now() + this.#codeLifeMs });
     const [oldest] = this.#open.keys();
     if (this.#open.size > MAX_OPEN_CODES && oldest !== undefined) this.#close(oldest, 'expired');
     // In the fragment: it is sent to no server and stands in no log.
-    return { code, link: `${this.#publicUrl()}/pair#${code}`, expiresAt: new Date(Date.now() + CODE_LIFE_MS).toISOString() };
+    return { code, link: `${this.#publicUrl()}/pair#${code}`, expiresAt: new Date(Date.now() + this.#codeLifeMs).toISOString() };
   }
 
   /** Spends the code before anything is awaited: of two at the same moment exactly one gets in. */
   async redeem(code: string, name: string, address: string): Promise<NewDevice> {
-    this.#checkRate();
     const key = keyOf(code);
     const found = this.#open.get(key);
     if (!found) {
+      // Only those who guess are slowed: nobody can keep the holder of a good link out.
+      this.#checkRate();
       this.#wrong.push(this.#now());
       if (this.#used.get(key) === 'used') throw new ApiError('PAIRING_CODE_USED', 'This link was already used.', { hint: ASK_AGAIN });
       if (this.#used.get(key) === 'expired') throw new ApiError('PAIRING_CODE_EXPIRED', 'This link has expired.', { hint: ASK_AGAIN });

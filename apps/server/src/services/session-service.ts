@@ -92,6 +92,7 @@ export class SessionService implements SessionsPort {
     if (request.command && !may(caller, 'admin')) {
       throw new ApiError('FORBIDDEN', 'This device may only start the default program.');
     }
+    if (request.profile !== undefined) throw new ApiError('BAD_INPUT', `There is no profile named ${request.profile}.`);
     for (const name of Object.keys(request.env ?? {})) {
       if (FORBIDDEN_ENV.test(name)) throw new ApiError('BAD_INPUT', `${name} may not be set from outside.`);
     }

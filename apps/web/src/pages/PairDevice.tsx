@@ -57,7 +57,7 @@ export function PairDevice(): JSX.Element {
               type="text"
               name="code"
               autocomplete="one-time-code"
-              autocapitalize="characters"
+              autocapitalize="off"
               spellcheck={false}
               value={typed()}
               onInput={(event) => setTyped(event.currentTarget.value)}

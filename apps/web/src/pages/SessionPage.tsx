@@ -4,6 +4,7 @@
 import '@xterm/xterm/css/xterm.css';
 import '../styles/session.css';
 // oxlint-enable import/no-unassigned-import
+import type { ScreenProblem } from '@cotg/screen';
 import { createEffect, createSignal, Match, onCleanup, onMount, Show, Switch, untrack } from 'solid-js';
 import type { JSX } from 'solid-js';
 import { useConnection } from '../api/connection.ts';
@@ -56,6 +57,8 @@ export function SessionPage(props: SessionPageProps): JSX.Element {
   const toasts = useToasts();
   const modifiers = createModifiers();
   const [open, setOpen] = createSignal<OpenSession>();
+  /** undefined: not asked yet. */
+  const [problem, setProblem] = createSignal<ScreenProblem | null>();
   const [question, setQuestion] = createSignal<Question>();
   const { sessionId, stored, takeIsNewPage, isReopened } = untrack(() => ({ ...props }));
   stored.setOpenSession(sessionId);
@@ -70,9 +73,12 @@ export function SessionPage(props: SessionPageProps): JSX.Element {
     onLink: (text) => askForLink(text),
   });
   onCleanup(() => terminal.dispose());
-  const problem = checkEmulator();
   onMount(() => onCleanup(trackViewport(document.documentElement)));
 
+  const screenProblem = (): ScreenProblem | null => {
+    const known = problem();
+    return known === undefined ? setProblem(checkEmulator()) : known;
+  };
   const begin = (wish: Size): void => {
     setOpen(
       createSession({
@@ -81,13 +87,16 @@ export function SessionPage(props: SessionPageProps): JSX.Element {
         stored,
         terminal,
         wish,
-        avoidsSnapshots: problem !== null,
+        screenProblem,
         isNewPage: takeIsNewPage(),
         onReturn: (text) => toasts.show(text),
         onCut: () => toasts.hide(),
         onRefused: (reason) => toasts.show(REFUSALS[reason]),
       }),
     );
+    // It takes some milliseconds: while the first screen is under way nobody waits for them.
+    const timer = setTimeout(screenProblem);
+    onCleanup(() => clearTimeout(timer));
   };
 
   const title = (): string => open()?.title() || 'Session';
@@ -177,10 +186,10 @@ export function SessionPage(props: SessionPageProps): JSX.Element {
           </button>
         </Show>
       </header>
-      <Show when={problem}>
+      <Show when={problem()}>
         {(found) => (
           <p class="notice" role="status" data-testid="emulator-notice">
-            Screens cannot be taken over in this browser ({found().code}): output is loaded from its beginning. {found().hint}
+            Screens cannot be taken over as they are in this browser ({found().code}); output is loaded instead. {found().hint}
           </p>
         )}
       </Show>

@@ -47,10 +47,8 @@ export interface AttachStreamOptions {
   readonly sessionId: string;
   readonly viewerId: string;
   readonly terminal: TerminalPort;
-  /** Rejects when the state is none, or none that this page understands. */
+  /** Rejects when the state is none, or none that this page can show. */
   readonly unpack: (state: Uint8Array, signal: AbortSignal) => Promise<ScreenState>;
-  /** Whether this page can show no snapshots: then bytes are asked for. */
-  readonly avoidsSnapshots: boolean;
   /** The grid this page would like. */
   readonly wish: () => { readonly cols: number; readonly rows: number };
   readonly onFact: (fact: SessionFact) => void;
@@ -85,11 +83,10 @@ export class AttachStream {
   /** A snapshot is being unpacked, and this came since. */
   #unpacking: { readonly ending: AbortController; readonly waiting: Placed[] } | undefined;
   #failedSnapshots = 0;
-  #asksForBytes: boolean;
+  #asksForBytes = false;
 
   constructor(options: AttachStreamOptions) {
     this.#options = options;
-    this.#asksForBytes = options.avoidsSnapshots;
     this.#acknowledger = new Acknowledger((offset) => options.api.ack(offset));
   }
 
@@ -266,7 +263,7 @@ export class AttachStream {
       done: () => {
         if (content !== this.#content) return;
         this.#failedSnapshots = 0;
-        this.#asksForBytes = this.#options.avoidsSnapshots;
+        this.#asksForBytes = false;
         this.#options.onParsed(offset);
       },
       failed: (error) => {

@@ -1,6 +1,8 @@
 // Owns one open session as the page sees it: its facts as signals, what is typed into it, its size. It lives as long as
 // the component that makes it and leaves nothing behind but "last seen".
 import type { EndReason, RunState, Session } from '@cotg/api/client';
+import { ScreenError } from '@cotg/screen';
+import type { ScreenProblem } from '@cotg/screen';
 import { createEffect, createSignal, on, onCleanup } from 'solid-js';
 import type { Accessor } from 'solid-js';
 import type { Connection } from '../api/connection.ts';
@@ -65,8 +67,8 @@ export interface OpenSessionOptions {
   readonly stored: Stored;
   readonly terminal: TerminalPort;
   readonly wish: Grid;
-  /** This page's emulator takes no screens: output is asked for as bytes. */
-  readonly avoidsSnapshots: boolean;
+  /** Why this page's emulator cannot take over screens, null when it can. Asked when the first one has come. */
+  readonly screenProblem: () => ScreenProblem | null;
   /** Whether this page has shown no session before. */
   readonly isNewPage: boolean;
   readonly onReturn: (text: string) => void;
@@ -116,8 +118,11 @@ export function createSession(options: OpenSessionOptions): OpenSession {
     sessionId,
     viewerId,
     terminal: options.terminal,
-    unpack: unpackState,
-    avoidsSnapshots: options.avoidsSnapshots,
+    unpack: async (packed, signal) => {
+      const problem = options.screenProblem();
+      if (problem) throw new ScreenError('SCREEN_EMULATOR', problem.message, { hint: problem.hint });
+      return unpackState(packed, signal);
+    },
     wish: () => wish,
     onFact: (fact) => take(fact),
     onParsed: (offset) => {

@@ -81,7 +81,7 @@ export function failureText(error: unknown): string {
   if (error instanceof ScreenError) {
     return error.code === 'SCREEN_VERSION'
       ? 'This page is of another version than the server. Load it again.'
-      : `The screen of this session could not be shown (${error.code}). The program runs on. Load this page again.`;
+      : `The screen of this session could not be shown (${error.code}). Nothing of it is lost: open it again.`;
   }
   switch (errorCodeOf(error)) {
     case 'UNKNOWN_SESSION':

@@ -59,7 +59,11 @@ export function TerminalView(props: TerminalViewProps): JSX.Element {
 
   /** Called with every frame that is drawn: it must not make the browser lay out again. */
   const slide = (): void => {
-    const by = slideForCursor(rowHeight * xterm.rows, untrack(room)?.height ?? 0, rowHeight * xterm.buffer.active.cursorY);
+    const by = slideForCursor(
+      { height: rowHeight * xterm.rows, rowHeight },
+      untrack(room)?.height ?? 0,
+      rowHeight * xterm.buffer.active.cursorY,
+    );
     if (by === slidBy) return;
     slidBy = by;
     sheet.style.transform = by === 0 ? '' : `translateY(-${by}px)`;

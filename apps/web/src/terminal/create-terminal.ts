@@ -8,7 +8,7 @@ import { Unicode11Addon } from '@xterm/addon-unicode11';
 import { Terminal } from '@xterm/xterm';
 import type { IDisposable, ITheme, ITerminalInitOnlyOptions, ITerminalOptions } from '@xterm/xterm';
 import { FONT_FAMILY, FONT_PX, LINE_HEIGHT } from './font.ts';
-import { openUnderPolicy } from './xterm-internals.ts';
+import { openUnderPolicy, scrollAtOnce } from './xterm-internals.ts';
 
 /** Lines kept above the screen. Older ones stay in the journal. */
 const SCROLLBACK_LINES = 5000;
@@ -94,7 +94,7 @@ export function createTerminal(options: TerminalOptions): TerminalHandle {
         offset: 0,
         cursorBlink,
         done: () => {
-          if (linesBelow > 0) xterm.scrollLines(-linesBelow);
+          if (linesBelow > 0) scrollAtOnce(xterm, -linesBelow);
           done();
         },
         failed,

@@ -23,8 +23,12 @@ test('a foreign grid is drawn smaller until it fits the width, and never larger 
 });
 
 test('with the keyboard up the grid slides so that the cursor stays visible', () => {
-  expect(slideForCursor(700, 700, 650)).toBe(0);
-  expect(slideForCursor(700, 400, 680)).toBe(300);
-  expect(slideForCursor(700, 400, 0)).toBe(0);
-  expect(slideForCursor(700, 400, 150)).toBe(150);
+  const grid = { height: 700, rowHeight: 20 };
+  expect(slideForCursor(grid, 700, 650)).toBe(0);
+  expect(slideForCursor(grid, 400, 680)).toBe(300);
+  expect(slideForCursor(grid, 400, 0)).toBe(0);
+  expect(slideForCursor(grid, 400, 150)).toBe(0);
+  expect(slideForCursor(grid, 400, 380)).toBe(0);
+  expect(slideForCursor(grid, 400, 381)).toBe(300);
+  expect(slideForCursor(grid, 100, 380)).toBe(380);
 });

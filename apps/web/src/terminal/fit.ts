@@ -40,11 +40,15 @@ export function fontForColumns(cols: number, room: Box, cellWidth: number, fontP
 }
 
 /**
- * How far a grid taller than its room slides up, so that the row of the cursor stays visible: to the end, unless the
- * cursor is above.
+ * How far a grid taller than its room slides up: not at all while the row of the cursor is visible without, else to the end, unless the
+ * cursor is above that.
  */
-export function slideForCursor(gridHeight: number, roomHeight: number, cursorTop: number): number {
-  const hidden = gridHeight - roomHeight;
-  if (hidden <= 0) return 0;
+export function slideForCursor(
+  grid: { readonly height: number; readonly rowHeight: number },
+  roomHeight: number,
+  cursorTop: number,
+): number {
+  const hidden = grid.height - roomHeight;
+  if (hidden <= 0 || cursorTop + grid.rowHeight <= roomHeight) return 0;
   return Math.max(0, Math.min(hidden, cursorTop));
 }

@@ -1,13 +1,15 @@
-// Owns this page's touch of xterm.js 6.0.0 behind its public API, for a defect of that version. The version is pinned exactly; what
-// belongs to screens is in @cotg/screen.
+// Owns this page's touches of xterm.js 6.0.0 behind its public API, each for a defect of that version. The version is pinned exactly;
+// what belongs to screens is in @cotg/screen.
 //
-// Styles: the renderer writes style elements and style attributes, which a content security policy without 'unsafe-inline'
-// refuses. The same rules go through constructed style sheets and the CSSOM, which it allows.
+// 1. Styles: the renderer writes style elements and style attributes, which a content security policy without
+//    'unsafe-inline' refuses. The same rules go through constructed style sheets and the CSSOM, which it allows.
+// 2. Scrolling counts from where the viewport was in the last frame: behind lines that came since, it goes astray.
 // oxlint-disable no-underscore-dangle -- their names, not ours.
 import type { IDisposable, Terminal } from '@xterm/xterm';
 
 interface Internals {
   readonly _core?: {
+    readonly _bufferService?: { scrollLines?: (lines: number) => void };
     readonly _renderService?: { readonly _renderer?: { readonly value?: DomRendererInternals } };
   };
 }
@@ -61,4 +63,11 @@ function writeToSheet(element: HTMLElement): CSSStyleSheet {
     },
   });
   return sheet;
+}
+
+/** `terminal.scrollLines` in the turn in which the lines were replaced; no frame shows another place. */
+export function scrollAtOnce(terminal: Terminal, lines: number): void {
+  const buffers = (terminal as unknown as Internals)._core?._bufferService;
+  if (buffers?.scrollLines) buffers.scrollLines(lines);
+  else terminal.scrollLines(lines);
 }

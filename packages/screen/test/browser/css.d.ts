@@ -1,2 +1,5 @@
-// The bundler's: a style sheet has no values.
-declare module '*.css';
+// The bundler's: a style sheet as text.
+declare module '*.css?inline' {
+  const text: string;
+  export default text;
+}

@@ -1,5 +1,5 @@
 // Owns driving the page: bundling it, putting it into a browser, and asking it about cuts of a stream.
-import { rm, mkdtemp, readdir } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,10 +21,9 @@ const REST_BYTES = 100 * 1024;
 
 export interface PageBundle extends AsyncDisposable {
   readonly script: string;
-  readonly style: string;
 }
 
-/** Two files in a temporary folder. */
+/** One file in a temporary folder. */
 export async function bundlePage(): Promise<PageBundle> {
   const folder = await mkdtemp(join(tmpdir(), 'screen-page-'));
   await build({
@@ -38,18 +37,14 @@ export async function bundlePage(): Promise<PageBundle> {
       lib: { entry: fileURLToPath(new URL('page.ts', import.meta.url)), formats: ['iife'], name: 'screenPage', fileName: () => 'page.js' },
     },
   });
-  const style = (await readdir(folder)).find((name) => name.endsWith('.css'));
-  if (!style) throw new Error('the bundle has no style sheet');
   return {
     script: join(folder, 'page.js'),
-    style: join(folder, style),
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
   };
 }
 
 export async function openPage(page: Page, bundle: PageBundle): Promise<void> {
   await page.setContent('<!doctype html><html lang="en"><body></body></html>');
-  await page.addStyleTag({ path: bundle.style });
   await page.addScriptTag({ path: bundle.script });
 }
 

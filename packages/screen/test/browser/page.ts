@@ -2,7 +2,7 @@
 /// <reference lib="dom" />
 import { Unicode11Addon } from '@xterm/addon-unicode11';
 import { Terminal } from '@xterm/xterm';
-import '@xterm/xterm/css/xterm.css';
+import style from '@xterm/xterm/css/xterm.css?inline';
 import {
   boundOutput,
   decodeState,
@@ -118,6 +118,7 @@ const api: PageApi = {
     }),
 };
 Object.assign(window, { fidelity: api });
+document.head.append(Object.assign(document.createElement('style'), { textContent: style }));
 
 async function runCheck({ cut, blob, hash, end, endBlob, endHash, fresh, seed }: Check): Promise<CheckResult> {
   if (!stream || !reference || !reused) throw new Error('no stream was loaded');
