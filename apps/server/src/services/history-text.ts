@@ -3,6 +3,7 @@
 import headless from '@xterm/headless';
 import type { IMarker } from '@xterm/headless';
 import unicode11 from '@xterm/addon-unicode11';
+import { Utf8Feeder, mendPrint, resizeScreen } from '@cotg/screen';
 import type { StreamEntry } from './entries.ts';
 
 /** Fed at a time. A byte can make at most one line, so no more lines than this can scroll off between two looks. */
@@ -12,7 +13,7 @@ const SCROLLBACK_LINES = FEED_BYTES + 2048;
 const DEFAULT_COLS = 80;
 const DEFAULT_ROWS = 24;
 
-/** What turns a stream into text; `@cotg/screen` will own it. */
+/** What turns a stream into text. */
 export interface HistoryText {
   /** Lines that can no longer change, each ended by a newline. */
   take(entry: StreamEntry): Promise<string>;
@@ -24,6 +25,7 @@ export function makeHistoryText(size: { cols: number; rows: number } = { cols: D
   const terminal = new headless.Terminal({ ...size, scrollback: SCROLLBACK_LINES, allowProposedApi: true });
   terminal.loadAddon(new unicode11.Unicode11Addon());
   terminal.unicode.activeVersion = '11';
+  mendPrint(terminal);
   const feeder = new Utf8Feeder();
   /** Stands on the first line that has not left yet. The emulator moves it along when lines are dropped or re-wrapped. */
   let unread: IMarker | undefined;
@@ -61,15 +63,16 @@ export function makeHistoryText(size: { cols: number; rows: number } = { cols: D
     async take(entry) {
       if (entry.kind === 'mark') {
         const mark = entry.entry;
-        if (mark.kind === 'resize') terminal.resize(mark.cols, mark.rows);
+        if (mark.kind === 'resize') resizeScreen(terminal, mark.cols, mark.rows);
         else if (mark.kind === 'seam') return await this.take({ kind: 'output', offset: mark.offset, bytes: RESET_AFTER_SEAM });
         else if (mark.kind === 'gap') return `[${mark.lostBytes} bytes of output could not be stored here]\n`;
         return '';
       }
       let text = '';
       for (let at = 0; at < entry.bytes.length; at += FEED_BYTES) {
-        const part = feeder.take(entry.bytes.subarray(at, at + FEED_BYTES));
-        await new Promise<void>((resolve) => terminal.write(part, resolve));
+        for (const part of feeder.take(entry.bytes.subarray(at, at + FEED_BYTES))) {
+          await new Promise<void>((resolve) => terminal.write(part, resolve));
+        }
         text += takeScrolled();
       }
       return text;
@@ -85,30 +88,3 @@ export function makeHistoryText(size: { cols: number; rows: number } = { cols: D
 
 /** Leave the alternate screen, reset attributes and margins, start a fresh line: a new program begins. */
 const RESET_AFTER_SEAM = new TextEncoder().encode('\u001b[?1049l\u001b[!p\r\n');
-
-/**
- * Holds back the bytes of an unfinished UTF-8 character: xterm.js 6.0.0 loses one that is split behind a second byte 0x80.
- */
-class Utf8Feeder {
-  #held: Uint8Array = new Uint8Array(0);
-
-  take(bytes: Uint8Array): Uint8Array {
-    const all = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
-    const keep = unfinishedBytes(all);
-    this.#held = all.slice(all.length - keep);
-    return all.subarray(0, all.length - keep);
-  }
-}
-
-/** How many bytes at the end begin a character that is not complete: 0 to 3. */
-function unfinishedBytes(bytes: Uint8Array): number {
-  for (let back = 1; back <= Math.min(3, bytes.length); back += 1) {
-    const byte = bytes[bytes.length - back] ?? 0;
-    if (byte < 0x80) return 0;
-    if (byte >= 0xc0) {
-      const needed = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
-      return back < needed ? back : 0;
-    }
-  }
-  return 0;
-}
