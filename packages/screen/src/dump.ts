@@ -8,6 +8,7 @@ import {
   EXTENDED_FLAG,
   MAX_CELL_CHARS,
   MAX_COMBINED_COLUMN,
+  MAX_LINK_CHARS,
   MAX_LINKS,
   MAX_STRING_CHARS,
   NO_TAIL,
@@ -182,7 +183,7 @@ function dumpModes(core: Core): ModeState {
   };
 }
 
-/** Links of lines that are not in the dump go with their lines, as they would when these are trimmed; of too many the oldest go first. */
+/** Links of lines that are not in the dump go with their lines, as they would when these are trimmed. */
 function dumpLinks(core: Core, dropped: number): readonly LinkState[] {
   const places = new Map<unknown, LinkPlace>();
   for (const marker of core.buffers.normal.markers) places.set(marker, 'normal');
@@ -199,7 +200,20 @@ function dumpLinks(core: Core, dropped: number): readonly LinkState[] {
     const reachable = data.id !== undefined ? kept.length > 0 : kept.some(([place]) => place !== 'gone');
     if (reachable && data.uri.length <= MAX_STRING_CHARS) links.push({ number, id: data.id ?? null, uri: data.uri, lines: kept });
   }
-  return links.length > MAX_LINKS ? links.slice(links.length - MAX_LINKS) : links;
+  return newest(links);
+}
+
+/** Of too many the oldest go: their cells stay, and lead nowhere. */
+function newest(links: readonly LinkState[]): readonly LinkState[] {
+  let chars = 0;
+  let first = links.length;
+  while (first > 0 && links.length - first < MAX_LINKS) {
+    const link = links[first - 1];
+    chars += (link?.uri.length ?? 0) + (link?.id?.length ?? 0);
+    if (chars > MAX_LINK_CHARS) break;
+    first -= 1;
+  }
+  return first === 0 ? links : links.slice(first);
 }
 
 /** Never between the halves of a surrogate pair. */

@@ -114,6 +114,15 @@ describe('in a viewer', () => {
     expect(emulator.terminal.modes.insertMode).toBe(true);
   });
 
+  test('a colour is set by a sequence that asks for another one, as it is on the server', () => {
+    const emulators = [makeEmulator(80, 24), makeEmulator(80, 24)] as const;
+    swallowQueries(emulators[0].terminal);
+    for (const emulator of emulators)
+      feed(emulator, Buffer.from(`${E}]4;1;?;2;#102030;3;?${ST}${E}]10;#010203;?;#040506${ST}${E}]11;?;#070809${ST}`));
+    expect(emulators[0].palette.entries()).toEqual(emulators[1].palette.entries());
+    expect(emulators[0].palette.entries()).toHaveLength(3);
+  });
+
   test('taken out again, the terminal answers as before', () => {
     const emulator = makeEmulator(80, 24);
     swallowQueries(emulator.terminal).dispose();

@@ -2,6 +2,7 @@
 // while the output is live (replies.ts); a page that answered too would type its replies once per viewer, and again at every replay.
 //
 // Invariant: whatever output is fed to a terminal under swallowQueries, nothing of it comes out of onData.
+import { MAX_STRING_CHARS } from './state.ts';
 import { coreOf } from './xterm-internals.ts';
 import type { Disposable, ScreenTerminal } from './xterm-internals.ts';
 
@@ -21,6 +22,8 @@ export interface Query {
   readonly code?: number;
   /** Which forms ask; all where this is missing. The others set something and pass. */
   readonly asks?: (value: string | number) => boolean;
+  /** What acts on a form that asks for one thing and sets another: it gets it without the questions. */
+  readonly setter?: 'setOrReportIndexedColor' | 'setOrReportFgColor' | 'setOrReportBgColor' | 'setOrReportCursorColor';
 }
 
 /** XTWINOPS (CSI … t) that report; the others move, resize or keep titles. */
@@ -46,9 +49,12 @@ export const QUERIES: readonly Query[] = [
   { name: 'XTWINOPS', kind: 'csi', id: { final: 't' }, asks: (operation) => WINDOW_REPORTS.has(operation) },
   { name: 'DECRQSS', kind: 'dcs', id: { intermediates: '$', final: 'q' } },
   { name: 'XTGETTCAP', kind: 'dcs', id: { intermediates: '+', final: 'q' } },
-  { name: 'palette', kind: 'osc', code: 4, asks: hasQuestion },
+  { name: 'palette', kind: 'osc', code: 4, asks: hasQuestion, setter: 'setOrReportIndexedColor' },
   { name: 'special colours', kind: 'osc', code: 5, asks: hasQuestion },
-  ...[10, 11, 12, 13, 14, 15, 16, 17, 18, 19].map((code): Query => ({
+  { name: 'foreground', kind: 'osc', code: 10, asks: hasQuestion, setter: 'setOrReportFgColor' },
+  { name: 'background', kind: 'osc', code: 11, asks: hasQuestion, setter: 'setOrReportBgColor' },
+  { name: 'cursor colour', kind: 'osc', code: 12, asks: hasQuestion, setter: 'setOrReportCursorColor' },
+  ...[13, 14, 15, 16, 17, 18, 19].map((code): Query => ({
     name: `dynamic colour ${code}`,
     kind: 'osc',
     code,
@@ -58,19 +64,32 @@ export const QUERIES: readonly Query[] = [
   { name: 'clipboard', kind: 'osc', code: 52 },
 ];
 
-/** Handlers that end these sequences here. A colour that is set and asked for in one sequence is not set. */
+/** Handlers that end these sequences here. */
 export function swallowQueries(terminal: ScreenTerminal): Disposable {
   const disposables = QUERIES.map((query) => swallow(terminal, query));
   disposables.push(swallowFocusReport(terminal));
   return { dispose: () => disposables.forEach((disposable) => disposable.dispose()) };
 }
 
-function swallow({ parser }: ScreenTerminal, { kind, id, code, asks }: Query): Disposable {
+function swallow(terminal: ScreenTerminal, query: Query): Disposable {
+  const { parser } = terminal;
+  const { kind, code = 0, id = { final: 'c' }, asks, setter } = query;
   const ends = (value: string | number): boolean => asks?.(value) ?? true;
-  if (kind === 'osc') return parser.registerOscHandler(code ?? 0, ends);
-  const identifier = id ?? { final: 'c' };
-  if (kind === 'dcs') return parser.registerDcsHandler(identifier, (text) => ends(text));
-  return parser.registerCsiHandler(identifier, ([first]) => ends(typeof first === 'number' ? first : 0));
+  if (kind === 'csi') return parser.registerCsiHandler(id, ([first]) => ends(typeof first === 'number' ? first : 0));
+  if (kind === 'dcs') return parser.registerDcsHandler(id, (text) => ends(text));
+  return parser.registerOscHandler(code, (text) => {
+    if (!ends(text)) return false;
+    if (setter && text.length <= MAX_STRING_CHARS) coreOf(terminal)._inputHandler[setter](withoutQuestions(text));
+    return true;
+  });
+}
+
+/** An empty colour is none, and keeps the place of those behind it. */
+function withoutQuestions(text: string): string {
+  return text
+    .split(';')
+    .map((part) => (part === '?' ? '' : part))
+    .join(';');
 }
 
 /**

@@ -2,7 +2,9 @@ import headless from '@xterm/headless';
 import { describe, expect, test } from 'vitest';
 import { compareTerminals } from '../test/compare.ts';
 import { feed, makeEmulator, makeTerminal } from '../test/support/terminal.ts';
+import { decodeState } from './decode.ts';
 import { dumpScreen } from './dump.ts';
+import { encodeState } from './encode.ts';
 import { ScreenError } from './errors.ts';
 import { hashScreen } from './hash.ts';
 import { resetScreen, restoreScreen } from './restore.ts';
@@ -77,6 +79,19 @@ test('a link is forgotten when its last line is', () => {
   feed(restored, lines(1));
   expect(service._dataByLinkId.size).toBe(0);
   expect(service._entriesWithId.size).toBe(0);
+});
+
+test('a program that makes links or marks without end makes no state that is refused', () => {
+  const emulator = makeEmulator(80, 24, 1000);
+  const address = 'x'.repeat(8000);
+  for (let n = 0; n < 1000; n += 1) feed(emulator, Buffer.from(`\u001b]8;;https://example.org/${n}/${address}\u0007${n} \u001b]8;;\u0007`));
+  feed(emulator, Buffer.from(`\r\ne${'\u0301'.repeat(10_000)}`));
+  const state = decodeState(encodeState(dumpScreen(emulator.terminal)));
+  expect(state.links.length).toBeGreaterThan(100);
+  expect(state.links.at(-1)?.uri.startsWith('https://example.org/999/')).toBe(true);
+  const restored = makeEmulator(80, 24, 1000);
+  restoreScreen(restored.terminal, state);
+  expect(hashScreen(restored.terminal)).toBe(hashScreen(emulator.terminal));
 });
 
 test('a terminal that counts widths in another way is refused, and is left as it was', () => {

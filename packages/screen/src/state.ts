@@ -16,11 +16,13 @@ export const MAX_LINES = 100_000;
 /** UTF-16 units of a title or a link. Longer ones are refused by boundOutput before they are state, and cut here where it was not used. */
 export const MAX_STRING_CHARS = 8192;
 /** UTF-16 units of one cell: a base character and its marks. Real text needs under 50; a program could pile up millions. */
-export const MAX_CELL_CHARS = 256;
+export const MAX_CELL_CHARS = 128;
 /** Columns of such cells: what was cut off can lie beyond the line. */
 export const MAX_COMBINED_COLUMN = 4 * MAX_COLS;
 /** Links in one state: 20 in each of 1000 lines (`ls --hyperlink`) are 20,000. */
 export const MAX_LINKS = 32_768;
+/** UTF-16 units of all of them together: an address has 50 to 100 where there are many. */
+export const MAX_LINK_CHARS = 4 * 1024 * 1024;
 /**
  * Bytes of an unfinished sequence that are kept. Every string that takes effect is shorter than MAX_STRING_CHARS, at up to 4 bytes each; of a
  * longer one its beginning is enough to be refused again.

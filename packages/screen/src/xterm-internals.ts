@@ -178,7 +178,10 @@ export interface InputHandler {
   print: PrintHandler;
   registerCsiHandler(id: { readonly prefix?: string; readonly final: string }, handler: (params: CoreParams) => boolean): Disposable;
   selectCharset(collectAndFlag: string): boolean;
-  setModePrivate(params: { readonly length: number; readonly params: ArrayLike<number> }): boolean;
+  setOrReportIndexedColor(text: string): boolean;
+  setOrReportFgColor(text: string): boolean;
+  setOrReportBgColor(text: string): boolean;
+  setOrReportCursorColor(text: string): boolean;
 }
 
 export interface RenderService {
@@ -229,7 +232,18 @@ const REQUIRED = {
       '_parser',
       '_onColor',
     ],
-    ...['_onCursorMove', 'onColor', 'parse', 'print', 'registerCsiHandler', 'selectCharset', 'setModePrivate'],
+    ...[
+      '_onCursorMove',
+      'onColor',
+      'parse',
+      'print',
+      'registerCsiHandler',
+      'selectCharset',
+      'setOrReportIndexedColor',
+      'setOrReportFgColor',
+      'setOrReportBgColor',
+      'setOrReportCursorColor',
+    ],
   ],
   '_inputHandler._parser': ['currentState', 'precedingJoinState', 'reset', 'setPrintHandler'],
   '_inputHandler._curAttrData': ['fg', 'bg', 'extended'],

@@ -179,7 +179,9 @@ function makeSynthetic(): Stream {
     length += bytes.length;
   };
   const pieces: readonly Piece[] = [...COLORS, ...COLORS, ...MOVES, ...MOVES, ...STATE, ...STRINGS, ...ODDITIES, ...TEXTS.map(text)];
-  // The first thing that happens to many a terminal: it gets smaller.
+  // The first thing that happens to many a terminal: it gets smaller, before its alternate screen was ever used.
+  add(encoder.encode('a first line\r\n'));
+  resizes.push({ offset: length, cols: COLS, rows: ROWS - 10 });
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const piece of shuffle(pieces, random)) {
       add(encoder.encode(piece(random)));
