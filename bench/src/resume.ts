@@ -2,14 +2,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { inflateRawSync } from 'node:zlib';
-import headless from '@xterm/headless';
-import unicode11 from '@xterm/addon-unicode11';
-import { createClient } from '@cotg/api/client';
-import type { AttachEvent } from '@cotg/api/client';
-import { decodeState, makeLiveScreen } from '@cotg/screen';
 import { eventually, startTestServer } from '../../testing/start-server.ts';
 import type { TestServer } from '../../testing/start-server.ts';
+import { attach } from './attach.ts';
+import type { Attach } from './attach.ts';
 import { percentile, round } from './figures.ts';
 
 const SIZES_MB = (process.env['BENCH_SIZES_MB'] ?? '10,50,500').split(',').map(Number);
@@ -34,41 +30,6 @@ async function create(server: TestServer, command: readonly string[], more: obje
   const response = await server.api('/api/sessions', { method: 'POST', body: JSON.stringify({ command, cols: 80, rows: 24, ...more }) });
   if (!response.ok) throw new Error(await response.text());
   return ((await response.json()) as Session).id;
-}
-
-interface Attach {
-  readonly ms: number;
-  readonly bytes: number;
-}
-
-/** From opening the connection to the screen restored in a terminal. */
-async function attach(server: TestServer, sessionId: string, scrollback: number): Promise<Attach> {
-  const terminal = new headless.Terminal({ cols: 80, rows: 24, scrollback: 1000, allowProposedApi: true });
-  terminal.loadAddon(new unicode11.Unicode11Addon());
-  terminal.unicode.activeVersion = '11';
-  const live = makeLiveScreen(terminal);
-  const since = performance.now();
-  const client = createClient({ url: server.url, token: server.token });
-  const done = Promise.withResolvers<Attach>();
-  const subscription = client.api.session.attach.subscribe(
-    { sessionId, viewerId: `bench-${Math.random().toString(36).slice(2, 12)}0000`, scrollback },
-    {
-      onData: ({ data }: { data: AttachEvent }) => {
-        if (data.type !== 'snapshot') return;
-        live.restore(decodeState(inflateRawSync(data.state)), {
-          offset: data.offset,
-          done: () => done.resolve({ ms: performance.now() - since, bytes: data.state.length }),
-          failed: done.reject,
-        });
-      },
-      onError: done.reject,
-    },
-  );
-  const result = await done.promise;
-  subscription.unsubscribe();
-  await client.close();
-  terminal.dispose();
-  return result;
 }
 
 async function measure(server: TestServer, id: string, label: string): Promise<void> {

@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import headless from '@xterm/headless';
 import { WebSocket } from 'ws';
-import { startTestServer } from '../../testing/start-server.ts';
+import { eventually, startTestServer } from '../../testing/start-server.ts';
 import type { TestServer } from '../../testing/start-server.ts';
 import { attachViewer } from '../../testing/viewer.ts';
+import { attach } from './attach.ts';
 import { median, percentile, round } from './figures.ts';
 import { rssMiB } from './processes.ts';
 
@@ -87,8 +88,15 @@ async function bareCat(bare: Bare): Promise<number> {
 // ------------------------------------------------------------------ ours
 
 async function ourEcho(server: TestServer): Promise<number[]> {
-  await using viewer = attachViewer({ url: server.url, token: server.token, sessionId: await create(server, ECHO) });
-  await viewer.waitFor('ready');
+  const id = await create(server, ECHO);
+  await using viewer = attachViewer({ url: server.url, token: server.token, sessionId: id });
+  await viewer.attached();
+  // Behind this the terminal is raw and cat reads.
+  await eventually(
+    async () => (await server.api(`/api/sessions/${id}/screen`)).text(),
+    (text) => text.includes('ready'),
+    { what: 'the program is ready' },
+  );
   const times: number[] = [];
   for (let key = 0; key < ECHO_KEYS; key += 1) {
     const target = viewer.offset + 1;
@@ -102,25 +110,15 @@ async function ourEcho(server: TestServer): Promise<number[]> {
 }
 
 async function ourCat(server: TestServer): Promise<number> {
-  const since = performance.now();
-  const id = await create(server, ['cat', big]);
+  const id = await create(server, ['bash', '-c', `stty -echo; read go; exec cat ${big}`]);
   await using viewer = attachViewer({ url: server.url, token: server.token, sessionId: id });
+  await viewer.attached();
+  const since = performance.now();
+  void viewer.type('\r');
   while (!viewer.events.some((event) => event.type === 'exit')) await pause(2);
   const seconds = (performance.now() - since) / 1000;
   await server.api(`/api/sessions/${id}`, { method: 'DELETE' });
   return CAT_BYTES / 1e6 / seconds;
-}
-
-/** From opening the connection until a terminal has parsed everything up to the live end. */
-async function ourConnect(server: TestServer, id: string): Promise<number> {
-  const since = performance.now();
-  await using viewer = attachViewer({ url: server.url, token: server.token, sessionId: id });
-  while (viewer.offset < REPLAY_BYTES) await pause(1);
-  const terminal = new headless.Terminal({ cols: 80, rows: 24, scrollback: 1000, allowProposedApi: true });
-  await new Promise<void>((resolve) => {
-    terminal.write(viewer.text, resolve);
-  });
-  return performance.now() - since;
 }
 
 /** The same bytes from a pipe that has no history: the program must print them again. */
@@ -163,13 +161,18 @@ try {
   const cat: { ours: number[]; bare: number[] } = { ours: [], bare: [] };
   const connect: { ours: number[]; bare: number[] } = { ours: [], bare: [] };
   const replay = await create(server, ['bash', '-c', `head -c ${REPLAY_BYTES} ${big}; exec sleep 1000`]);
+  await eventually(
+    async () => Number((await server.api(`/api/sessions/${replay}/screen`)).headers.get('x-offset')),
+    (offset) => offset >= REPLAY_BYTES,
+    { what: '10 MB are printed', timeoutMs: 120_000 },
+  );
   for (let run = 0; run < RUNS; run += 1) {
     echo.bare.push(...(await bareEcho(bare)));
     echo.ours.push(...(await ourEcho(server)));
     cat.bare.push(await bareCat(bare));
     cat.ours.push(await ourCat(server));
     connect.bare.push(await bareConnect(bare));
-    connect.ours.push(await ourConnect(server, replay));
+    connect.ours.push((await attach(server, replay, 1000)).ms);
   }
   print('echo of a key, p50', 'ms', percentile(echo.ours, 50), percentile(echo.bare, 50));
   print('echo of a key, p99', 'ms', percentile(echo.ours, 99), percentile(echo.bare, 99));

@@ -14,14 +14,15 @@ import {
   MAX_COLS,
   MAX_COMBINED_COLUMN,
   MAX_LINES,
+  MAX_LINK_CHARS,
   MAX_TAIL_BYTES,
   WIDTH_SHIFT,
 } from './state.ts';
 import type { BufferState, CombinedCell, LineState, ScreenState } from './state.ts';
 
 const MAX_VERSION_CHARS = 64;
-/** Thousands of links are by far the largest part of it. */
-const MAX_HEAD_CHARS = 8 * 1024 * 1024;
+/** Links are by far the largest part of it, and quoting can double their addresses. */
+const MAX_HEAD_CHARS = 2 * MAX_LINK_CHARS + 4 * 1024 * 1024;
 const MAX_CODE_POINT = 0x10_ffff;
 const MAX_WIDTH = 2;
 

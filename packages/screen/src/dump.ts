@@ -203,13 +203,16 @@ function dumpLinks(core: Core, dropped: number): readonly LinkState[] {
   return newest(links);
 }
 
+/** What a line of a link takes in a stored state, about. */
+const LINK_LINE_CHARS = 8;
+
 /** Of too many the oldest go: their cells stay, and lead nowhere. */
 function newest(links: readonly LinkState[]): readonly LinkState[] {
   let chars = 0;
   let first = links.length;
   while (first > 0 && links.length - first < MAX_LINKS) {
     const link = links[first - 1];
-    chars += (link?.uri.length ?? 0) + (link?.id?.length ?? 0);
+    chars += (link?.uri.length ?? 0) + (link?.id?.length ?? 0) + (link?.lines.length ?? 0) * LINK_LINE_CHARS;
     if (chars > MAX_LINK_CHARS) break;
     first -= 1;
   }

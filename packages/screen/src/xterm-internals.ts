@@ -24,7 +24,6 @@ export interface Core {
     isCursorInitialized: boolean;
     readonly modes: { insertMode: boolean };
     readonly decPrivateModes: DecPrivateModes;
-    triggerDataEvent(data: string): void;
   };
   readonly coreMouseService: { activeProtocol: string; activeEncoding: string };
   readonly unicodeService: { readonly activeVersion: string };
@@ -250,7 +249,7 @@ const REQUIRED = {
   '_inputHandler._curAttrData.extended': ['_ext', '_urlId', 'clone'],
   _charsetService: ['glevel', '_charsets'],
   _oscLinkService: ['_nextId', '_entriesWithId', '_dataByLinkId', '_removeMarkerFromLink'],
-  coreService: ['isCursorHidden', 'isCursorInitialized', 'modes', 'decPrivateModes', 'triggerDataEvent'],
+  coreService: ['isCursorHidden', 'isCursorInitialized', 'modes', 'decPrivateModes'],
   'coreService.decPrivateModes': [
     'applicationCursorKeys',
     'applicationKeypad',
