@@ -10,7 +10,6 @@ const TEST_TIMEOUT_MS = 180_000;
 const EXPECT_TIMEOUT_MS = 15_000;
 
 export default defineConfig({
-  testDir: 'apps/web/e2e',
   testMatch: '*.e2e.ts',
   outputDir: 'test-results/e2e',
   workers: WORKERS,
@@ -39,8 +38,11 @@ export default defineConfig({
     },
   },
   projects: [
+    // Screens restored in the page's own terminal, against the headless one.
+    { name: 'screen', testDir: 'packages/screen/test/browser' },
     {
       name: 'phone',
+      testDir: 'apps/web/e2e',
       // A common Android phone, but for its 2.625 device pixels per point: above 2 an emulated Chromium leaves WebGL canvases black.
       use: { viewport: { width: 412, height: 839 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true },
     },

@@ -8,7 +8,11 @@ import type { LiveScreen, ScreenFact, ScreenState } from '@cotg/screen';
 
 /** Lines of a preview in the list, and how much of a line a phone shows. */
 const PREVIEW_LINES = 2;
-const PREVIEW_CHARS = 400;
+const PREVIEW_CHARS = 2000;
+const ESC = '\u001b';
+const UNFINISHED_COLOR = new RegExp(`${ESC}(?:\\[[\\d;:]*)?$`);
+const DIM = `${ESC}[2m`;
+const PLAIN = `${ESC}[0m`;
 /** Answers wait for the end of a slice only; a program that asks for more in one slice is not answered further. */
 const MAX_REPLY_BYTES = 64 * 1024;
 const SELF_TEST_SCROLLBACK = 100;
@@ -33,14 +37,14 @@ export interface Emulator {
   readonly screen: LiveScreen;
   write(bytes: Uint8Array): Promise<void>;
   resize(cols: number, rows: number): Promise<void>;
-  /** A new run begins on a terminal as new. */
-  reset(): Promise<void>;
+  /** A new run begins on a terminal as new, under a line that says so. */
+  reset(note: string): Promise<void>;
   /** Rejects with ScreenError; then nothing has changed. */
   restore(state: ScreenState, offset: number): Promise<void>;
   /** What the program's queries were answered since the last call. */
   takeReplies(): Uint8Array;
-  /** Facts that were held back by their limits and are due. */
-  flushFacts(): void;
+  /** Tells the facts that were held back by their limits and are due; in how many ms more will be, null when none wait. */
+  flushFacts(): number | null;
   hash(): string;
   /** The terminal's own title. */
   title(): string;
@@ -81,13 +85,22 @@ export function makeEmulator(options: EmulatorOptions): Emulator {
     screenAnsi(screen.dump({ scrollback: 0 }))
       .filter((line) => line.trim() !== '')
       .slice(-PREVIEW_LINES)
-      .map((line) => line.slice(0, PREVIEW_CHARS));
+      // Not in the middle of a colour.
+      .map((line) => line.slice(0, PREVIEW_CHARS).replace(UNFINISHED_COLOR, ''));
 
   return {
     screen,
     write: (bytes) => new Promise((resolve) => screen.write(bytes, resolve)),
     resize: (cols, rows) => new Promise((resolve) => screen.resize(cols, rows, resolve)),
-    reset: () => new Promise((resolve) => screen.reset(terminal.cols, terminal.rows, { done: resolve })),
+    async reset(note) {
+      await new Promise<void>((resolve) => {
+        screen.reset(terminal.cols, terminal.rows, { done: resolve });
+      });
+      // The same bytes as in the page: both ends show the same screen.
+      await new Promise<void>((resolve) => {
+        terminal.write(`${DIM}${note.replaceAll(/\p{Cc}/gu, ' ')}${PLAIN}\r\n`, resolve);
+      });
+    },
     restore: (state, offset) =>
       new Promise((resolve, reject) => {
         screen.restore(state, {
@@ -105,7 +118,7 @@ export function makeEmulator(options: EmulatorOptions): Emulator {
       replyChars = 0;
       return bytes;
     },
-    flushFacts: () => void facts.flush(),
+    flushFacts: () => facts.flush(),
     hash: () => hashScreen(terminal),
     title: () => title,
     rows(format) {

@@ -168,12 +168,13 @@ export class ScreenSession {
       if (ahead.kind === 'end') {
         this.#serveWaiters();
         const left = SLEEP_AFTER_MS - (performance.now() - quietSince);
-        if (left <= 0 && this.#waiters.length === 0) {
+        // What its limits hold back (a bell within a second of the last one) is told before it sleeps.
+        const factsDueMs = emulator.flushFacts();
+        if (left <= 0 && this.#waiters.length === 0 && factsDueMs === null) {
           this.#options.events.asleep();
           return;
         }
-        emulator.flushFacts();
-        await this.#next(Math.max(left, 1));
+        await this.#next(Math.max(1, Math.min(left > 0 ? left : Number.MAX_SAFE_INTEGER, factsDueMs ?? SLEEP_AFTER_MS)));
         continue;
       }
       const entries = ahead.kind === 'entries' ? ahead.entries : await this.#older(ahead.ringStart, signal);
@@ -239,7 +240,7 @@ export class ScreenSession {
     if (entry.kind === 'output') await emulator.write(entry.bytes);
     else if (entry.entry.kind === 'resize') await emulator.resize(entry.entry.cols, entry.entry.rows);
     else if (entry.entry.kind === 'seam') {
-      await emulator.reset();
+      await emulator.reset(entry.entry.note);
       this.#run = entry.entry.run;
     }
     this.#position = behind(this.#position, entry);
