@@ -44,14 +44,15 @@ export function attachViewer(options: ViewerOptions): TestViewer {
   let [offset, breaks, hellos, n] = [-1, 0, 0, 0];
   let inputs = Promise.resolve();
 
-  const send = async (number: number): Promise<void> => {
-    const data = unacknowledged.get(number);
-    if (data === undefined) return;
-    try {
-      await client.api.session.input.mutate({ sessionId: options.sessionId, viewerId: id, n: number, data });
-      unacknowledged.delete(number);
-    } catch {
-      // Cut off or out of order: the next hello says what was applied, and the rest is sent again.
+  /** In order, one after the other; what fails stops the rest until the next key or the next hello, as a gap would be refused. */
+  const sendAll = async (): Promise<void> => {
+    for (const [number, data] of [...unacknowledged].toSorted(([a], [b]) => a - b)) {
+      try {
+        await client.api.session.input.mutate({ sessionId: options.sessionId, viewerId: id, n: number, data });
+        unacknowledged.delete(number);
+      } catch {
+        return; // Cut off: the next hello says what was applied, and the rest is sent again.
+      }
     }
   };
 
@@ -83,7 +84,8 @@ export function attachViewer(options: ViewerOptions): TestViewer {
     async type(data) {
       n += 1;
       unacknowledged.set(n, data);
-      await send(n);
+      inputs = inputs.then(sendAll);
+      await inputs;
     },
     async waitFor(text, timeoutMs) {
       const matches = (all: string): boolean => (typeof text === 'string' ? all.includes(text) : text.test(all));
@@ -104,11 +106,9 @@ export function attachViewer(options: ViewerOptions): TestViewer {
     if (event.type === 'hello') {
       hellos += 1;
       const { lastInput } = event;
-      inputs = inputs.then(async () => {
-        for (const number of [...unacknowledged.keys()].toSorted((a, b) => a - b)) {
-          if (number <= lastInput) unacknowledged.delete(number);
-          else await send(number);
-        }
+      inputs = inputs.then(() => {
+        for (const number of unacknowledged.keys()) if (number <= lastInput) unacknowledged.delete(number);
+        return sendAll();
       });
     } else if (event.type === 'snapshot') {
       ({ offset } = event);
