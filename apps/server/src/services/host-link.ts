@@ -15,6 +15,7 @@ import type {
 import { HostRequestError } from '@cotg/pty/client';
 import type { Logger } from '../log.ts';
 import { messageOf } from '../errors.ts';
+import { pause } from './pause.ts';
 
 /** Everything but the hello, which the connection itself says. */
 type Ask = Exclude<RequestType, 'hello'>;
@@ -120,16 +121,4 @@ export async function openHostLink(options: {
       await client?.close();
     },
   };
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms);
-    function done(): void {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    }
-    signal.addEventListener('abort', done, { once: true });
-  });
 }

@@ -26,6 +26,7 @@ import { behind } from './entries.ts';
 import type { StreamEntry, StreamPosition } from './entries.ts';
 import { readHistory } from './history-reader.ts';
 import type { HostLink } from './host-link.ts';
+import { pause } from './pause.ts';
 import { ScriptInput } from './script-input.ts';
 import { SessionViewers } from './viewers.ts';
 import { WINDOW_BYTES } from './viewer.ts';
@@ -382,16 +383,4 @@ function eventOf(entry: StreamEntry): AttachEvent | undefined {
     case 'time':
       return undefined;
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms);
-    function done(): void {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    }
-    signal.addEventListener('abort', done, { once: true });
-  });
 }
