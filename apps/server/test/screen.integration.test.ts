@@ -142,6 +142,14 @@ test('a quiet screen is stored and its emulator sleeps; after a restart of the s
     { what: 'a snapshot' },
   );
   expect(snapshot?.offset).toBe(await endOffsetOf(server, session.id));
+  // A viewer that wants the screen alone, and a script that reads it, need no emulator either.
+  await using slow = attachViewer({ url: server.url, token: server.token, sessionId: session.id, scrollback: 0 });
+  await eventually(
+    () => slow.events.some((event) => event.type === 'snapshot' && event.state.length > 0),
+    (isThere) => isThere,
+    { what: 'a snapshot without scrollback' },
+  );
+  expect((await screenOf(server, session.id)).lines).toEqual(['stored screen']);
   expect(await screensPid(server)).toBeNull();
 }, 120_000);
 

@@ -1,5 +1,6 @@
 // Owns reading the whole state of an emulator, at the byte that it has parsed last. Changes nothing. Must not know how states are stored.
 import { ScreenError } from './errors.ts';
+import { isReachable } from './scrollback.ts';
 import {
   CELL_WORDS,
   CHARSET_NAMES,
@@ -196,9 +197,8 @@ function dumpLinks(core: Core, dropped: number): readonly LinkState[] {
       const line = place === 'normal' ? marker.line - dropped : marker.line;
       if (line >= 0) kept.push([place, line]);
     }
-    // Without an id nothing but its cells leads to a link, and those of a reset buffer are gone.
-    const reachable = data.id !== undefined ? kept.length > 0 : kept.some(([place]) => place !== 'gone');
-    if (reachable && data.uri.length <= MAX_STRING_CHARS) links.push({ number, id: data.id ?? null, uri: data.uri, lines: kept });
+    if (isReachable(data.id, kept) && data.uri.length <= MAX_STRING_CHARS)
+      links.push({ number, id: data.id ?? null, uri: data.uri, lines: kept });
   }
   return newest(links);
 }

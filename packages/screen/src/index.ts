@@ -27,6 +27,7 @@ export { resizeScreen } from './resize.ts';
 export { resetScreen, restoreScreen } from './restore.ts';
 export type { RestoreOptions } from './restore.ts';
 export type { RowsOptions } from './rows.ts';
+export { withScrollback } from './scrollback.ts';
 export { selfTest } from './self-test.ts';
 export type { ScreenProblem, ScreenProblemCode, SelfTestOptions } from './self-test.ts';
 export {

@@ -3,8 +3,10 @@
 import { createRequire } from 'node:module';
 import headless from '@xterm/headless';
 import unicode11 from '@xterm/addon-unicode11';
-import { answerQueries, hashScreen, makeLiveScreen, screenAnsi, screenText, selfTest, watchFacts } from '@cotg/screen';
+import { answerQueries, hashScreen, makeLiveScreen, screenAnsi, selfTest, watchFacts } from '@cotg/screen';
 import type { LiveScreen, ScreenFact, ScreenState } from '@cotg/screen';
+import { rowsOf } from './state-views.ts';
+import type { ScreenRows } from './state-views.ts';
 
 /** Lines of a preview in the list, and how much of a line a phone shows. */
 const PREVIEW_LINES = 2;
@@ -26,13 +28,6 @@ export interface EmulatorOptions {
   readonly onFact: (fact: ScreenFact) => void;
 }
 
-export interface EmulatorRows {
-  readonly cols: number;
-  readonly rows: number;
-  readonly cursor: { readonly x: number; readonly y: number; readonly visible: boolean };
-  readonly lines: string[];
-}
-
 export interface Emulator {
   readonly screen: LiveScreen;
   write(bytes: Uint8Array): Promise<void>;
@@ -48,7 +43,7 @@ export interface Emulator {
   hash(): string;
   /** The terminal's own title. */
   title(): string;
-  rows(format: 'text' | 'ansi'): EmulatorRows;
+  rows(format: 'text' | 'ansi'): ScreenRows;
   preview(): string[];
   dispose(): void;
 }
@@ -121,12 +116,7 @@ export function makeEmulator(options: EmulatorOptions): Emulator {
     flushFacts: () => facts.flush(),
     hash: () => hashScreen(terminal),
     title: () => title,
-    rows(format) {
-      const state = screen.dump({ scrollback: 0 });
-      const { cursorX: x, cursorY: y } = terminal.buffer.active;
-      const lines = (format === 'text' ? screenText : screenAnsi)(state, { joinWrapped: false });
-      return { cols: state.cols, rows: state.rows, cursor: { x, y, visible: !state.modes.cursorHidden }, lines };
-    },
+    rows: (format) => rowsOf(screen.dump({ scrollback: 0 }), format),
     preview: previewLines,
     dispose() {
       queries.dispose();

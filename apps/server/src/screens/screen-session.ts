@@ -4,9 +4,7 @@
 //
 // Queries: the host remembers up to which offset they have been answered. Replies to what lies before it are dropped, those
 // behind it are sent with the offset they belong to; a screens process that dies in between changes nothing.
-import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { HostEvent, HostSession } from '@cotg/pty/client';
-import { decodeState, encodeState } from '@cotg/screen';
 import { behind } from '../services/entries.ts';
 import type { StreamEntry, StreamPosition } from '../services/entries.ts';
 import { readHistory } from '../services/history-reader.ts';
@@ -16,6 +14,7 @@ import { makeEmulator } from './emulator.ts';
 import type { ScreenFact } from '@cotg/screen';
 import type { Emulator } from './emulator.ts';
 import type { Checkpoint, RowsReply, SnapshotReply } from './messages.ts';
+import { packState, unpackState } from './state-views.ts';
 
 /** Parsed at a time: about 1 ms, so that many sessions take turns. */
 const SLICE_BYTES = 32 * 1024;
@@ -27,10 +26,6 @@ const PROGRESS_EVERY_BYTES = 256 * 1024;
 const SLEEP_AFTER_MS = 5000;
 /** Lines above the screen that a viewer gets; older ones are read in the history. */
 export const SCROLLBACK_LINES = 1000;
-/** A snapshot is made for every attach on a slow phone link: level 6 costs about a millisecond and is within 3 % of the best. */
-const DEFLATE_LEVEL = 6;
-/** A stored state never unpacks to more. */
-const MAX_STATE_BYTES = 32 * 1024 * 1024;
 
 export interface ScreenSessionEvents {
   readonly store: (checkpoint: Checkpoint) => void;
@@ -105,7 +100,7 @@ export class ScreenSession {
       ...this.#place(emulator),
       cols: state.cols,
       rows: state.rows,
-      state: pack(encodeState(state)),
+      state: packState(state),
       hash: emulator.hash(),
       title: emulator.title(),
     };
@@ -206,7 +201,7 @@ export class ScreenSession {
       checkpoint.mark <= session.lastMark;
     if (usable) {
       try {
-        await emulator.restore(decodeState(unpack(checkpoint.state)), checkpoint.offset);
+        await emulator.restore(unpackState(checkpoint.state), checkpoint.offset);
         this.#position = { offset: checkpoint.offset, mark: checkpoint.mark };
         this.#run = checkpoint.run;
         this.#stored = this.#position;
@@ -278,7 +273,7 @@ export class ScreenSession {
       hash: emulator.hash(),
       title: emulator.title(),
       preview: emulator.preview(),
-      state: pack(encodeState(state)),
+      state: packState(state),
     };
   }
 
@@ -315,12 +310,4 @@ export class BehindError extends Error {
     super(`The screen has only reached offset ${offset}.`);
     this.offset = offset;
   }
-}
-
-export function pack(bytes: Uint8Array): Uint8Array {
-  return deflateRawSync(bytes, { level: DEFLATE_LEVEL });
-}
-
-export function unpack(bytes: Uint8Array): Uint8Array {
-  return inflateRawSync(bytes, { maxOutputLength: MAX_STATE_BYTES });
 }

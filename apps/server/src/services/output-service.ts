@@ -49,7 +49,7 @@ type SnapshotEvent = Extract<AttachEvent, { type: 'snapshot' }>;
 /** Where screens come from. */
 export interface Screens {
   snapshot(session: HostSession, scrollback: number): Promise<SnapshotReply>;
-  rows(sessionId: string, format: 'text' | 'ansi', minOffset: number): Promise<RowsReply>;
+  rows(session: HostSession, format: 'text' | 'ansi', minOffset: number): Promise<RowsReply>;
 }
 
 export interface OutputServiceOptions {
@@ -197,7 +197,7 @@ export class OutputService implements OutputPort {
   async screen(request: ScreenRequest): Promise<Screen> {
     const session = await this.#hostSession(request.sessionId);
     const minOffset = request.minOffset ?? session.endOffset;
-    const found = await this.#options.screens.rows(session.id, request.ansi ? 'ansi' : 'text', minOffset);
+    const found = await this.#options.screens.rows(session, request.ansi ? 'ansi' : 'text', minOffset);
     const { cols, rows, cursor, lines, title, hash, offset } = found;
     return { cols, rows, cursor: { ...cursor }, lines: [...lines], title, hash, offset };
   }

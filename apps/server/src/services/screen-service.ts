@@ -6,11 +6,12 @@ import { fileURLToPath } from 'node:url';
 import { ApiError } from '@cotg/api';
 import type { Catalog } from '@cotg/db/catalog';
 import type { HostSession } from '@cotg/pty/client';
-import { EMULATOR_VERSION } from '@cotg/screen';
+import { EMULATOR_VERSION, withScrollback } from '@cotg/screen';
 import type { ScreenFact } from '@cotg/screen';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Checkpoint, FromScreens, RowsReply, SnapshotReply, ToScreens } from '../screens/messages.ts';
+import { packState, rowsOf, unpackState } from '../screens/state-views.ts';
 import type { HostLink } from './host-link.ts';
 
 /** With every emulator asleep for so long the process ends, and its memory with it. Starting it again takes about 0.2 s. */
@@ -110,21 +111,40 @@ export class ScreenService {
 
   /** The screen at the end of the stream as it is now, or later. HOST_UNREACHABLE when it cannot be had in time. */
   async snapshot(session: HostSession, scrollback: number): Promise<SnapshotReply> {
-    const place = this.#stored.get(session.id);
-    const isCurrent = place && place.offset === session.endOffset && place.mark === session.lastMark && place.emulator === EMULATOR_VERSION;
-    if (isCurrent && scrollback >= FULL_SCROLLBACK) {
-      const state = await this.#options.catalog.checkpoints.read(session.id, place.offset);
-      if (state) return { ...place, state };
-    }
+    const stored = await this.#current(session);
+    if (stored && scrollback >= FULL_SCROLLBACK) return stored;
+    const fewer = stored && this.#read(session.id, () => packState(withScrollback(unpackState(stored.state), scrollback)));
+    if (stored && fewer) return { ...stored, state: fewer };
     const reply = await this.#ask({ type: 'snapshot', sessionId: session.id, scrollback, minOffset: session.endOffset });
     if (reply.type !== 'snapshot') throw new ApiError('INTERNAL', 'The screens process answered something else.');
     return reply.snapshot;
   }
 
-  async rows(sessionId: string, format: 'text' | 'ansi', minOffset: number): Promise<RowsReply> {
-    const reply = await this.#ask({ type: 'rows', sessionId, format, minOffset });
+  async rows(session: HostSession, format: 'text' | 'ansi', minOffset: number): Promise<RowsReply> {
+    const stored = minOffset <= session.endOffset ? await this.#current(session) : null;
+    const rows = stored && this.#read(session.id, () => rowsOf(unpackState(stored.state), format));
+    if (stored && rows) return { ...stored, ...rows };
+    const reply = await this.#ask({ type: 'rows', sessionId: session.id, format, minOffset });
     if (reply.type !== 'rows') throw new ApiError('INTERNAL', 'The screens process answered something else.');
     return reply.screen;
+  }
+
+  /** The stored state, when nothing has been printed since: it is the screen, and no emulator need wake. */
+  async #current(session: HostSession): Promise<(StoredPlace & { readonly state: Uint8Array }) | null> {
+    const place = this.#stored.get(session.id);
+    if (place?.offset !== session.endOffset || place.mark !== session.lastMark || place.emulator !== EMULATOR_VERSION) return null;
+    const state = await this.#options.catalog.checkpoints.read(session.id, place.offset);
+    return state ? { ...place, state } : null;
+  }
+
+  /** Undefined for a stored state that cannot be read: the emulator that is asked then builds it anew. */
+  #read<T>(sessionId: string, read: () => T): T | undefined {
+    try {
+      return read();
+    } catch (error) {
+      this.#options.log.error({ session: sessionId, error: messageOf(error) }, 'a stored screen could not be read');
+      return undefined;
+    }
   }
 
   /** Whether anybody watches the list. */

@@ -9,6 +9,7 @@ import { defaultHostLimits } from './limits.ts';
 import type { HostLimits } from './limits.ts';
 import { listen } from './listener.ts';
 import type { HostLog } from './log.ts';
+import { makeMemoryTrim, openTrim } from './memory-trim.ts';
 import { openPtySpawner } from './node-pty-process.ts';
 import type { OutputJournal } from './output-journal.ts';
 import { Peer } from './peer.ts';
@@ -91,6 +92,8 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
   const printing = new Set<SessionId>();
   let activity: Timer | undefined;
 
+  const memoryTrim = makeMemoryTrim({ clock, trim: openTrim() });
+
   let anybodyFollowed = false;
   const followingChanged = (): void => {
     if (closing) return;
@@ -102,6 +105,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
 
   journal.onCommitted((entries) => {
     for (const peer of peers) peer.push(entries);
+    memoryTrim.printed(entries.reduce((sum, entry) => sum + (entry.kind === 'output' ? entry.bytes.length : 0), 0));
     for (const id of new Set(entries.map((entry) => entry.sessionId))) {
       table.committed(id);
       printing.add(id);
@@ -168,6 +172,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     closing ??= (async () => {
       await endSessions();
       activity?.cancel();
+      memoryTrim.close();
       for (const peer of peers) peer.end();
       await listener.close();
       log.info({}, 'the host ended');

@@ -22,6 +22,7 @@ import { openCloseOnExec } from './close-on-exec.ts';
 import type { CloseOnExec, CloseOnExecWay } from './close-on-exec.ts';
 import { membersOfSession, readStat } from './proc.ts';
 import type { PtyExit, PtyProcess, PtySpawnRequest, SpawnPty } from './pty-process.ts';
+import { Slabs } from './slabs.ts';
 
 /** One read; the kernel gives at most about 4 KiB, sometimes up to 20 KiB together. One buffer for all, as each read is copied at once. */
 const READ_BYTES = 64 * 1024;
@@ -58,8 +59,9 @@ export function openPtySpawner(options: { readonly closeOnExec?: CloseOnExec } =
     });
   }
   const closeOnExec = options.closeOnExec ?? openCloseOnExec();
+  const slabs = new Slabs();
   return {
-    spawn: (request) => new NodePtyProcess({ native, helperPath, closeOnExec, request }),
+    spawn: (request) => new NodePtyProcess({ native, helperPath, closeOnExec, slabs, request }),
     closeOnExec: closeOnExec.way,
   };
 }
@@ -68,6 +70,7 @@ interface Parts {
   readonly native: NativePty;
   readonly helperPath: string;
   readonly closeOnExec: CloseOnExec;
+  readonly slabs: Slabs;
   readonly request: PtySpawnRequest;
 }
 
@@ -84,12 +87,13 @@ class NodePtyProcess implements PtyProcess {
   readonly #fd: number;
   readonly #stream: ReadStream;
   readonly #request: PtySpawnRequest;
+  readonly #slabs: Slabs;
   #state: State = 'open';
   #paused = false;
   #exit: PtyExit | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor({ native, helperPath, closeOnExec, request }: Parts) {
+  constructor({ native, helperPath, closeOnExec, slabs, request }: Parts) {
     const [file, ...args] = request.command;
     if (file === undefined) throw new TypeError('a command without a program');
     const env = Object.entries(request.env).map(([name, value]) => `${name}=${value}`);
@@ -98,6 +102,7 @@ class NodePtyProcess implements PtyProcess {
     const child = closeOnExec.guard(() => native.fork(file, args, env, cwd, cols, rows, -1, -1, true, helperPath, onExit));
     this.#native = native;
     this.#request = request;
+    this.#slabs = slabs;
     this.pid = child.pid;
     this.#fd = child.fd;
     try {
@@ -105,7 +110,7 @@ class NodePtyProcess implements PtyProcess {
         onread: {
           buffer: readBuffer,
           callback: (length) => {
-            request.onOutput(readBuffer.slice(0, length));
+            request.onOutput(slabs.keep(readBuffer.subarray(0, length)));
             return !this.#paused;
           },
         },
@@ -207,7 +212,7 @@ class NodePtyProcess implements PtyProcess {
       }
       if (length === 0) return 'ended';
       bytes += length;
-      this.#request.onOutput(readBuffer.slice(0, length));
+      this.#request.onOutput(this.#slabs.keep(readBuffer.subarray(0, length)));
     }
     return 'empty';
   }

@@ -52,6 +52,13 @@ export function askSelfTest(page: Page): Promise<ScreenProblem | null> {
   return page.evaluate(() => (globalThis as unknown as { fidelity: PageApi }).fidelity.selfTest());
 }
 
+export async function loadStream(page: Page, { bytes, ...rest }: Stream): Promise<void> {
+  await page.evaluate((message) => (globalThis as unknown as { fidelity: PageApi }).fidelity.load(message), {
+    ...rest,
+    bytes: Buffer.from(bytes).toString('base64'),
+  });
+}
+
 export interface PageOutcome {
   readonly cuts: number;
   readonly failures: readonly { readonly stream: string; readonly cut: number; readonly problems: readonly string[] }[];
@@ -66,11 +73,7 @@ export async function pageRoundTrips(
   const { random } = options;
   const stream = shorten(whole);
   const checks = makeChecks(stream, chooseCuts(stream, options.cuts, random), random);
-  const { bytes, ...rest } = stream;
-  await page.evaluate((message) => (globalThis as unknown as { fidelity: PageApi }).fidelity.load(message), {
-    ...rest,
-    bytes: Buffer.from(bytes).toString('base64'),
-  });
+  await loadStream(page, stream);
   const failures: { stream: string; cut: number; problems: readonly string[] }[] = [];
   const times: CheckResult[] = [];
   for (const check of checks) {

@@ -119,9 +119,31 @@ const api: PageApi = {
         return terminal;
       },
     }),
+  replay: (times) => runReplay(times),
 };
 Object.assign(window, { fidelity: api });
 document.head.append(Object.assign(document.createElement('style'), { textContent: style }));
+
+/** What one message of the stream holds at most, as in the product. */
+const EVENT_BYTES = 64 * 1024;
+
+async function runReplay(times: number): Promise<number> {
+  if (!stream) throw new Error('no stream was loaded');
+  const { bytes, cols, rows } = stream;
+  const terminal = openTerminal(cols, rows);
+  const live = makeLive(terminal);
+  const started = performance.now();
+  for (let n = 0; n < times; n += 1) {
+    for (let at = 0; at < bytes.length; at += EVENT_BYTES) {
+      const part = bytes.subarray(at, at + EVENT_BYTES);
+      await new Promise<void>((done) => live.write(part, done));
+    }
+  }
+  await nextFrame();
+  const ms = performance.now() - started;
+  closeTerminal(terminal);
+  return ms;
+}
 
 async function runCheck({ cut, blob, hash, end, endBlob, endHash, fresh, seed }: Check): Promise<CheckResult> {
   if (!stream || !reference || !reused) throw new Error('no stream was loaded');

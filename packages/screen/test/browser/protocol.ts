@@ -35,4 +35,6 @@ export interface PageApi {
   load(stream: StreamMessage): void;
   check(check: Check): Promise<CheckResult>;
   selfTest(): ScreenProblem | null;
+  /** Milliseconds from the first byte of the loaded stream to the frame that shows the last one, `times` times the stream in a new terminal. */
+  replay(times: number): Promise<number>;
 }
