@@ -28,7 +28,9 @@ describe('database files', () => {
   it('every table of ours is strict', async () => {
     await using journal = await openTestJournal();
     expect(strictness(journal.path)).toEqual(
-      Object.fromEntries(['session', 'run', 'tail', 'segment', 'mark', 'base_checkpoint', 'purge', 'meta'].map((name) => [name, 1])),
+      Object.fromEntries(
+        ['session', 'run', 'tail', 'segment', 'mark', 'base_checkpoint', 'base_candidate', 'purge', 'meta'].map((name) => [name, 1]),
+      ),
     );
     await using catalog = await openTestCatalog();
     expect(strictness(catalog.path)).toEqual(

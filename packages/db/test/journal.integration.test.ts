@@ -70,7 +70,7 @@ describe('sessions and runs', () => {
       first.resized(made.id, 100, 30);
     }
     first.runEnded(ended.id, EXITED);
-    first.updateSession(running.id, { maxHistoryBytes: 1, idleTimeoutMs: 2 });
+    first.updateSession(running.id, { maxHistoryBytes: 1_000_000, idleTimeoutMs: 2 });
     first.flush();
     const before = first.sessions();
     const history = await readHistory(first, running.id);
@@ -83,7 +83,7 @@ describe('sessions and runs', () => {
       pid: 99,
       cols: 100,
       rows: 30,
-      maxHistoryBytes: 1,
+      maxHistoryBytes: 1_000_000,
       idleTimeoutMs: 2,
     });
     expect(second.identity(running.id)).toEqual({ pid: 99, startTime: '7', bootId: null });

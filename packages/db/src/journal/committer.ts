@@ -23,6 +23,8 @@ export interface CommitterOptions {
   readonly onNotice: (notice: JournalNotice) => void;
   /** After each commit, before it is reported. */
   readonly onStored: () => void;
+  /** After each commit, for each session that it stored something of. */
+  readonly onGrown: (record: SessionRecord) => void;
 }
 
 interface Pause {
@@ -180,6 +182,7 @@ export class Committer {
     for (const record of active) record.activitySavedAt = record.lastActivityAt;
     batch.forEach(({ slice, record }, at) => applySlice(record, slice, rows[at]));
     onStored();
+    for (const { record } of batch) this.#options.onGrown(record);
     this.#storingWorks(nowMs);
     this.#deliver(batch.flatMap(({ slice, record }) => entriesOf(record.committed.id, slice)));
     return true;

@@ -23,6 +23,7 @@ export interface LoadedJournal {
 export function loadJournal(db: Database.Database): LoadedJournal {
   const book = new SessionBook();
   for (const record of readSessions(db, readSegments(db))) book.add(record);
+  readGaps(db, book);
   return { book, ends: indexLogs(db, book) };
 }
 
@@ -80,15 +81,40 @@ function readSessions(db: Database.Database, segments: ReadonlyMap<number, Store
       exitCode: row.exit_code,
       signal: row.signal,
       firstOffset: row.first_offset,
-      endOffset: segment?.endOffset ?? row.first_offset,
+      endOffset: Math.max(segment?.endOffset ?? 0, row.first_offset),
       lastMark: row.mark_floor,
       storedBytes: segment?.bytes ?? 0,
       maxHistoryBytes: row.max_history_bytes,
       idleTimeoutMs: row.idle_timeout_ms,
     };
     const identity = row.pid === null ? undefined : { pid: row.pid, startTime: row.start_time, bootId: row.boot_id };
-    return makeRecord(row.id, session, identity);
+    const record = makeRecord(row.id, session, identity);
+    record.markFloor = row.mark_floor;
+    return record;
   });
+}
+
+/** Where output may be missing: marks are few, and gaps among them rare. */
+function readGaps(db: Database.Database, book: SessionBook): void {
+  const q = makeQueryBuilder<JournalSchema>();
+  const gaps = prepare(
+    db,
+    compile<None, { session: number; mark: number; off: number; lost_bytes: number | null }>([], () =>
+      q.selectFrom('mark').select(['session', 'mark', 'off', 'lost_bytes']).where('kind', '=', MARK_KIND.gap).orderBy('id'),
+    ),
+  );
+  const records = new Map([...book.records()].map((record) => [record.key, record]));
+  for (const row of gaps.iterate({})) {
+    const record = records.get(row.session);
+    if (record !== undefined && row.mark > record.markFloor)
+      record.gaps.push({ offset: row.off, mark: row.mark, lostBytes: row.lost_bytes ?? 0 });
+  }
+  for (const record of records.values()) record.queuedEnd = endOfGaps(record, record.queuedEnd);
+}
+
+/** Behind the gaps that begin here. */
+function endOfGaps({ gaps }: SessionRecord, offset: number): number {
+  return gaps.reduce((end, gap) => (gap.offset === end ? end + gap.lostBytes : end), offset);
 }
 
 /** Walks both logs once: ends of output and marks, and where they lie. Rows of removed sessions are passed over. */
@@ -106,18 +132,25 @@ function indexLogs(db: Database.Database, book: SessionBook): LogEnds {
     ),
   );
   let lastTailRow = 0;
+  const tailBytes = new Map<SessionRecord, number>();
   for (const row of tail.iterate({})) {
     lastTailRow = row.id;
     const record = records.get(row.session);
     if (record === undefined) continue;
-    if (row.off !== record.queuedEnd) {
+    const end = row.off + row.len;
+    const { firstOffset } = record.committed;
+    // Below the beginning of what is kept: it awaits its deletion.
+    if (end <= firstOffset) continue;
+    const isFirst = record.queuedEnd === firstOffset && row.off < firstOffset;
+    if (row.off !== record.queuedEnd && !isFirst) {
       throw new StorageError(
         'JOURNAL_DAMAGED',
         `output of session ${record.committed.id} goes on at ${row.off} instead of ${record.queuedEnd}`,
       );
     }
     record.tailIndex.add(row.off, row.id);
-    record.queuedEnd = row.off + row.len;
+    record.queuedEnd = endOfGaps(record, end);
+    tailBytes.set(record, (tailBytes.get(record) ?? 0) + row.len);
   }
 
   const marks = prepare(
@@ -130,7 +163,7 @@ function indexLogs(db: Database.Database, book: SessionBook): LogEnds {
   for (const row of marks.iterate({})) {
     lastMarkRow = row.id;
     const record = records.get(row.session);
-    if (record === undefined) continue;
+    if (record === undefined || row.mark <= record.markFloor) continue;
     record.markIndex.add(row.off, row.id);
     // The stored time of activity may be a minute old; time marks are stored with the output they stamp.
     if (row.kind === MARK_KIND.time) record.lastActivityAt = Math.max(record.lastActivityAt, row.at);
@@ -139,8 +172,7 @@ function indexLogs(db: Database.Database, book: SessionBook): LogEnds {
 
   for (const record of records.values()) {
     const { committed, queuedEnd, nextMark } = record;
-    // The tail is not compressed: what it adds to the offsets it takes on disk.
-    const storedBytes = committed.storedBytes + queuedEnd - committed.endOffset;
+    const storedBytes = committed.storedBytes + (tailBytes.get(record) ?? 0);
     record.committed = { ...committed, endOffset: queuedEnd, lastMark: nextMark - 1, storedBytes };
   }
   return { lastTailRow, lastMarkRow };

@@ -41,6 +41,15 @@ export class PositionIndex {
     this.#rows.push(row);
   }
 
+  /** Entries before this offset are of no more use. */
+  dropBefore(offset: number): void {
+    const dropped = Math.max(0, this.#countBelow(offset) - 1);
+    if (dropped === 0) return;
+    this.#offsets.splice(0, dropped);
+    this.#rows.splice(0, dropped);
+    this.#firstRow = this.#rows[0] ?? this.#firstRow;
+  }
+
   /** Several entries may share an offset, so the sample must lie strictly before it. */
   rowBefore(offset: number): number {
     const at = this.#countBelow(offset) - 1;

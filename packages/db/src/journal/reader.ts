@@ -6,6 +6,8 @@
 // above m whose offset lies in [a, b]: those at b follow output of this very page, and the next page begins behind them at
 // (b, newest mark given). Thus each mark is given once, in order, never before the output it follows.
 //
+// A gap is a hole that its mark explains: a page ends at it, gives its mark, and says that the next one begins behind it.
+//
 // Where to look (rows) is a hint. Output must join without a hole; if it does not from the hinted row on, the log is read from its start.
 import type Database from 'better-sqlite3';
 import { StorageError } from '../errors.ts';
@@ -33,6 +35,8 @@ export interface PageRequest {
   readonly endOffset: number;
   /** At least 1. */
   readonly maxBytes: number;
+  /** The first gap behind fromOffset: pageLimit does not pass it, and what follows the page's end at it begins behind it. */
+  readonly gap: { readonly offset: number; readonly lostBytes: number } | null;
   /** The row of the tail from which to look for fromOffset, and the session's newest. */
   readonly tailRow: number;
   readonly lastTailRow: number;
@@ -90,7 +94,9 @@ export class JournalReader {
     const pageEnd = cutMark?.offset ?? found.endOffset;
     const pieces = cutMark === undefined ? found.pieces : cutPieces(found.pieces, fromOffset, pageEnd);
 
-    const more = cutMark !== undefined || pageEnd < request.toOffset;
+    const { gap } = request;
+    const nextOffset = cutMark === undefined && gap?.offset === pageEnd ? pageEnd + gap.lostBytes : pageEnd;
+    const more = cutMark !== undefined || nextOffset < request.toOffset;
     return {
       kind: 'page',
       firstOffset,
@@ -100,7 +106,7 @@ export class JournalReader {
       bytes: join(pieces),
       next: more
         ? {
-            offset: pageEnd,
+            offset: nextOffset,
             mark: marks.at(-1)?.mark ?? request.afterMark,
             cursor: String(cutMark === undefined ? found.nextRow : request.tailRow),
           }

@@ -1,13 +1,16 @@
 // Owns the layout of journal.db, as Kysely sees it. The tables are made by migrations/; all are STRICT.
 //
 // Valid if and only if, for every session S (an entry of `session`):
-// - its output is the bytes [first_offset, end) where end is the largest off + len of its segments and tail rows (or first_offset);
-//   these ranges neither overlap nor leave a hole, and every tail row lies behind every segment;
+// - its output is the bytes [first_offset, end) where end is the largest off + len of its segments and tail rows (or first_offset), or the
+//   end of a gap that lies there; these ranges do not overlap, and leave no hole but the gaps: a gap mark at off with lost_bytes says that
+//   [off, off + lost_bytes) was never stored. Every tail row lies behind every segment;
+// - the first segment or row may begin before first_offset; what ends at or before it, and marks up to mark_floor, await their deletion;
 // - tail rows of S are in the order of their id, which is the order of commit;
-// - marks of S are numbered without holes from mark_floor + 1, and their off and id grow with their number;
+// - marks of S are numbered without holes from mark_floor + 1, and their off and id grow with their number; none lies inside a gap;
 // - runs of S are numbered from 1 without holes; only the newest may be `starting` or `running`;
 // - cols, rows are those of its newest resize mark; mark 1 (until it is trimmed) is the size at offset 0;
-// - base_checkpoint, when there is one, stands at first_offset.
+// - base_checkpoint is there if and only if first_offset > 0, and stands at first_offset and mark_floor; with an empty version the terminal
+//   is blank there, of its size. base_candidate rows lie behind first_offset: where a later trim may begin.
 // Rows of `tail`, `segment` and `mark` whose session has no entry in `session` belong to a removed one, named in `purge`.
 //
 // `tail` and `mark` are logs: written at the right end of the tree only, without an index, because an index or a key that clusters
@@ -23,6 +26,7 @@ export interface JournalSchema {
   segment: SegmentTable;
   mark: MarkTable;
   base_checkpoint: BaseCheckpointTable;
+  base_candidate: BaseCandidateTable;
   purge: PurgeTable;
   meta: MetaTable;
 }
@@ -113,11 +117,19 @@ export const MARK_KIND = { time: 1, resize: 2, seam: 3, gap: 4, exit: 5 } as con
 export interface BaseCheckpointTable {
   session: number;
   off: number;
+  /** Newest mark that the state has seen. */
+  mark: number;
+  run: number;
   cols: number;
   rows: number;
   version: string;
   crc: number;
   data: Uint8Array;
+}
+
+/** The same, at places where the kept part may begin later: about one for each fiftieth of the limit. */
+export interface BaseCandidateTable extends BaseCheckpointTable {
+  id: Generated<number>;
 }
 
 /** Removed sessions whose rows are still being deleted, a few at a time. */

@@ -19,6 +19,13 @@ const TIME_MARK_MIN_BYTES = 16;
 /** How often the time of the last activity is stored (ms). After a crash the newest mark tells most of the rest. */
 const ACTIVITY_SAVE_MS = 60_000;
 
+/** Output that was never stored: [offset, offset + lostBytes) does not exist. */
+export interface Gap {
+  readonly offset: number;
+  readonly mark: number;
+  lostBytes: number;
+}
+
 export interface SessionRecord {
   readonly key: number;
   /** The committed view; its lastActivityAt is the one below. */
@@ -37,6 +44,12 @@ export interface SessionRecord {
   lastTimeMarkMs: number | null;
   lastTimeMarkOffset: number;
   activitySavedAt: number;
+  /** Number of the newest trimmed mark. */
+  markFloor: number;
+  /** Where a later trim may begin, ascending. */
+  candidates: readonly number[];
+  /** Of what is kept, in order. Also those that are queued only. */
+  gaps: Gap[];
   readonly tailIndex: PositionIndex;
   readonly markIndex: PositionIndex;
 }
@@ -56,6 +69,9 @@ export function makeRecord(key: number, committed: HostSession, identity: Proces
     lastTimeMarkMs: null,
     lastTimeMarkOffset: 0,
     activitySavedAt: committed.lastActivityAt,
+    markFloor: 0,
+    candidates: [],
+    gaps: [],
     tailIndex: new PositionIndex(),
     markIndex: new PositionIndex(),
   };

@@ -11,10 +11,12 @@ import { loadJournal } from './load.ts';
 import { journalSchema } from './migrations/index.ts';
 import { Purger } from './purger.ts';
 import { makeRecord, noteActivity, takeTimeMark, viewOf } from './session-book.ts';
-import type { SessionBook, SessionRecord } from './session-book.ts';
+import type { Gap, SessionBook, SessionRecord } from './session-book.ts';
+import { Trimmer } from './trimmer.ts';
 import { WalSync } from './wal-sync.ts';
 import { JournalWriter } from './writer.ts';
 import type {
+  BaseCheckpoint,
   CommittedEntry,
   HistoryPage,
   HistoryRequest,
@@ -68,6 +70,7 @@ export class SqliteJournal implements AsyncDisposable {
   readonly #committer: Committer;
   readonly #reader: HistoryReader;
   readonly #purger: Purger;
+  readonly #trimmer: Trimmer;
   /** Null when SQLite syncs every commit by itself. */
   readonly #walSync: WalSync | null;
   #closing: Promise<void> | undefined;
@@ -87,11 +90,13 @@ export class SqliteJournal implements AsyncDisposable {
     this.#onNotice = onNotice;
     this.#book = book;
     this.#writer = writer;
-    this.#committer = new Committer({ writer, book, monotonicNow, onNotice, onStored });
+    this.#trimmer = new Trimmer({ writer, onStep: onStored, onBlank: (trimmed) => onNotice({ kind: 'trimmed-blank', ...trimmed }) });
+    this.#committer = new Committer({ writer, book, monotonicNow, onNotice, onStored, onGrown: (record) => this.#trimmer.grown(record) });
     this.#reader = new HistoryReader({ path, onFailure: (cause) => onNotice({ kind: 'reader-failed', cause }) });
     this.#purger = new Purger(writer, onStored);
     this.#walSync =
       options.synchronous === 'full' ? null : new WalSync({ path, onError: (cause) => onNotice({ kind: 'sync-failed', cause }) });
+    for (const record of book.records()) this.#trimmer.load(record);
     for (const session of writer.purges()) this.#purger.add(session, { lastTailRow: 0, lastMarkRow: 0 }, ends);
   }
 
@@ -161,7 +166,23 @@ export class SqliteJournal implements AsyncDisposable {
     const limits = { maxHistoryBytes: change.maxHistoryBytes ?? maxHistoryBytes, idleTimeoutMs: change.idleTimeoutMs ?? idleTimeoutMs };
     this.#store(() => this.#writer.updateLimits(record.key, limits));
     record.committed = { ...record.committed, ...limits };
+    this.#trimmer.grown(record);
     return viewOf(record);
+  }
+
+  /**
+   * A state of the terminal that an emulator has made on its way: where the kept part of the history may begin one day. False when it is
+   * not wanted. Throws UNKNOWN_SESSION, STORAGE_FAILED.
+   */
+  offerBase(id: SessionId, base: BaseCheckpoint): boolean {
+    const record = this.#writable(id);
+    return this.#store(() => this.#trimmer.offer(record, base));
+  }
+
+  /** How to restore the first kept byte; null while everything is kept. Throws UNKNOWN_SESSION, STORAGE_FAILED. */
+  base(id: SessionId): BaseCheckpoint | null {
+    const record = this.#writable(id);
+    return this.#store(() => this.#writer.base(record.key)) ?? null;
   }
 
   /** Works on a full disk too if it can: removing is how space is made. Throws UNKNOWN_SESSION, STORAGE_FAILED. */
@@ -171,6 +192,7 @@ export class SqliteJournal implements AsyncDisposable {
     this.#committer.commitSession(record.key);
     this.#store(() => this.#writer.removeSession(record.key));
     this.#committer.discard(record.key);
+    this.#trimmer.forget(record);
     this.#book.delete(record);
     const { tailIndex, markIndex } = record;
     this.#purger.add(
@@ -205,6 +227,11 @@ export class SqliteJournal implements AsyncDisposable {
     this.#committer.pushMark(record, (mark) => ({ kind: 'resize', ...mark, at: this.#now(), cols, rows }));
   }
 
+  /** Something that was trimmed is not deleted yet. */
+  get trimming(): boolean {
+    return this.#trimmer.busy;
+  }
+
   typed(id: SessionId): void {
     const record = this.#book.find(id);
     if (record !== undefined) this.#committer.typed(record.key);
@@ -236,24 +263,26 @@ export class SqliteJournal implements AsyncDisposable {
     if (fromOffset >= endOffset && afterMark >= lastMark) {
       return { kind: 'page', firstOffset, endOffset, pieces: [], marks: [], bytes: new Uint8Array(0), next: null };
     }
+    const place = placeAmongGaps(record.gaps, fromOffset, afterMark);
     const { tailIndex, markIndex } = record;
     const maxBytes = Math.min(Math.max(request.maxBytes, 1), MAX_PAGE_BYTES);
-    const toOffset = Math.min(request.toOffset, endOffset);
-    const pageLimit = Math.min(toOffset, fromOffset + maxBytes + MAX_SEGMENT_BYTES);
-    const tailRow = tailIndex.rowBefore(fromOffset);
+    const toOffset = Math.max(place.fromOffset, Math.min(request.toOffset, endOffset));
+    const pageLimit = Math.min(toOffset, place.fromOffset + maxBytes + MAX_SEGMENT_BYTES, place.gap?.offset ?? toOffset);
+    const tailRow = tailIndex.rowBefore(place.fromOffset);
     return this.#reader.read(
       {
         session: record.key,
-        fromOffset,
+        fromOffset: place.fromOffset,
         afterMark,
         toOffset,
         pageLimit,
         endOffset,
         maxBytes,
+        gap: place.gap,
         tailRow: Math.max(tailRow, parseCursor(request.cursor, tailIndex.lastRow)),
         lastTailRow: tailIndex.lastRow,
-        markRow: markIndex.rowBefore(fromOffset),
-        lastMarkRow: markIndex.rowAfter(Math.max(fromOffset, pageLimit)),
+        markRow: markIndex.rowBefore(place.fromOffset),
+        lastMarkRow: markIndex.rowAfter(Math.max(place.fromOffset, pageLimit)),
       },
       signal,
     );
@@ -284,6 +313,7 @@ export class SqliteJournal implements AsyncDisposable {
     this.#committer.commitAll();
     this.#committer.stop();
     this.#purger.close();
+    this.#trimmer.close();
     await this.#reader.close();
     await this.#walSync?.close();
     const lostBytes = this.#committer.queuedBytes;
@@ -347,6 +377,23 @@ function newSessionView(session: NewSession, size: MarkEntry): HostSession {
     lastMark: size.mark,
     storedBytes: 0,
   };
+}
+
+/** Where a page may begin, and the gap at which it must end. A place inside a gap is the one behind it: nothing lies between. */
+function placeAmongGaps(
+  gaps: readonly Gap[],
+  fromOffset: number,
+  afterMark: number,
+): { readonly fromOffset: number; readonly gap: Gap | null } {
+  let from = fromOffset;
+  for (const gap of gaps) {
+    const end = gap.offset + gap.lostBytes;
+    if (end <= from) continue;
+    const isPast = gap.offset < from || (gap.offset === from && afterMark >= gap.mark);
+    if (!isPast) return { fromOffset: from, gap };
+    from = end;
+  }
+  return { fromOffset: from, gap: null };
 }
 
 /** A cursor comes from outside: what is not a row of ours is no hint. */

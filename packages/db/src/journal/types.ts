@@ -88,6 +88,19 @@ export interface ProcessIdentity {
   readonly bootId: string | null;
 }
 
+/** A terminal's state at a position: opaque to whoever keeps it. Where the kept part of a history begins, it is how to restore that place. */
+export interface BaseCheckpoint {
+  readonly offset: number;
+  /** Newest mark that the state has seen. */
+  readonly mark: number;
+  readonly run: number;
+  readonly cols: number;
+  readonly rows: number;
+  /** Of the emulator that made it; empty: there is none, the terminal is blank. */
+  readonly version: string;
+  readonly state: Uint8Array;
+}
+
 export type CommittedEntry =
   | { readonly kind: 'output'; readonly sessionId: SessionId; readonly offset: number; readonly bytes: Uint8Array }
   | { readonly kind: 'mark'; readonly sessionId: SessionId; readonly entry: MarkEntry };
@@ -130,5 +143,7 @@ export type JournalNotice =
   | { readonly kind: 'storage-resumed'; readonly pausedMs: number }
   /** The sync of the write-ahead log failed: what was stored survives a crash of the host, perhaps not a power cut. */
   | { readonly kind: 'sync-failed'; readonly cause: unknown }
+  /** A session passed its limit and no emulator had left a state there: restoring begins with a blank terminal. */
+  | { readonly kind: 'trimmed-blank'; readonly sessionId: SessionId; readonly bytes: number }
   /** Reading history in the worker failed beyond one request; the next request starts a new worker. */
   | { readonly kind: 'reader-failed'; readonly cause: unknown };

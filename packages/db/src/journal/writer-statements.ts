@@ -6,6 +6,7 @@ import { compile, makeQueryBuilder } from '../compile.ts';
 import { prepare } from '../statement.ts';
 import type { Parameters, Statement } from '../statement.ts';
 import type { MarkRow } from './marks.ts';
+import { MARK_KIND } from './schema.ts';
 import type { JournalSchema } from './schema.ts';
 
 export type WriterStatements = ReturnType<typeof prepareWriterStatements>;
@@ -18,6 +19,8 @@ export function prepareWriterStatements(db: Database.Database) {
   ): Statement<P, Row> => prepare(db, compile(names, build));
   type Key = { session: number };
   type LogRange = { session: number; after: number; last: number };
+  type Base = Key & { off: number; mark: number; run: number; cols: number; rows: number; version: string; crc: number; data: Uint8Array };
+  const baseColumns = ['session', 'off', 'mark', 'run', 'cols', 'rows', 'version', 'crc', 'data'] as const;
   return {
     insertTail: statement<{ id: number; session: number; off: number; data: Uint8Array }>(['id', 'session', 'off', 'data'], (p) =>
       q.insertInto('tail').values(p),
@@ -98,6 +101,88 @@ export function prepareWriterStatements(db: Database.Database) {
     ),
     deleteMarks: statement<LogRange>(['session', 'after', 'last'], (p) =>
       q.deleteFrom('mark').where('id', '>', p.after).where('id', '<=', p.last).where('session', '=', p.session),
+    ),
+    insertCandidate: statement<Base>([...baseColumns], (p) => q.insertInto('base_candidate').values(p)),
+    candidates: statement<Key, { off: number }>(['session'], (p) =>
+      q.selectFrom('base_candidate').select('off').where('session', '=', p.session).orderBy('off'),
+    ),
+    candidateAt: statement<Key & { off: number }, Base>(['session', 'off'], (p) =>
+      q
+        .selectFrom('base_candidate')
+        .select([...baseColumns])
+        .where('session', '=', p.session)
+        .where('off', '=', p.off),
+    ),
+    deleteCandidates: statement<Key & { off: number }>(['session', 'off'], (p) =>
+      q.deleteFrom('base_candidate').where('session', '=', p.session).where('off', '<=', p.off),
+    ),
+    deleteBase: statement<Key>(['session'], (p) => q.deleteFrom('base_checkpoint').where('session', '=', p.session)),
+    insertBase: statement<Base>([...baseColumns], (p) => q.insertInto('base_checkpoint').values(p)),
+    base: statement<Key, Base>(['session'], (p) =>
+      q
+        .selectFrom('base_checkpoint')
+        .select([...baseColumns])
+        .where('session', '=', p.session),
+    ),
+    moveStart: statement<Key & { off: number; mark: number }>(['session', 'off', 'mark'], (p) =>
+      q.updateTable('session').set({ first_offset: p.off, mark_floor: p.mark }).where('id', '=', p.session),
+    ),
+    // A mark at the offset itself holds from there on, so it is the newest that a blank terminal there has seen.
+    newestMark: statement<Key & { off: number; last: number }, { mark: number }>(['session', 'off', 'last'], (p) =>
+      q
+        .selectFrom('mark')
+        .select('mark')
+        .where('id', '<=', p.last)
+        .where('session', '=', p.session)
+        .where('off', '<=', p.off)
+        .orderBy('id', 'desc')
+        .limit(1),
+    ),
+    newestSize: statement<Key & { off: number; last: number }, { cols: number | null; rows: number | null }>(
+      ['session', 'off', 'last'],
+      (p) =>
+        q
+          .selectFrom('mark')
+          .select(['cols', 'rows'])
+          .where('id', '<=', p.last)
+          .where('session', '=', p.session)
+          .where('kind', '=', MARK_KIND.resize)
+          .where('off', '<=', p.off)
+          .orderBy('id', 'desc')
+          .limit(1),
+    ),
+    runAt: statement<Key & { off: number }, { run: number }>(['session', 'off'], (p) =>
+      q.selectFrom('run').select('run').where('session', '=', p.session).where('from_offset', '<=', p.off).orderBy('run', 'desc').limit(1),
+    ),
+    // Four segments hold at most 4 MiB of output: a step stays short.
+    segmentsBelow: statement<Key & { off: number }, { id: number; stored: number }>(['session', 'off'], (p) =>
+      q
+        .selectFrom('segment')
+        .select(['id', sql<number>`length(data)`.as('stored')])
+        .where('session', '=', p.session)
+        .where('off', '<', p.off)
+        .where(sql<number>`off + len`, '<=', p.off)
+        .orderBy('off')
+        .limit(4),
+    ),
+    tailBelow: statement<LogRange & { off: number }, { id: number; len: number }>(['session', 'after', 'last', 'off'], (p) =>
+      q
+        .selectFrom('tail')
+        .select(['id', sql<number>`length(data)`.as('len')])
+        .where('id', '>', p.after)
+        .where('id', '<=', p.last)
+        .where('session', '=', p.session)
+        .where(sql<number>`off + length(data)`, '<=', p.off)
+        .orderBy('id'),
+    ),
+    deleteTailRow: statement<{ id: number }>(['id'], (p) => q.deleteFrom('tail').where('id', '=', p.id)),
+    deleteMarksBelow: statement<LogRange & { floor: number }>(['session', 'after', 'last', 'floor'], (p) =>
+      q
+        .deleteFrom('mark')
+        .where('id', '>', p.after)
+        .where('id', '<=', p.last)
+        .where('session', '=', p.session)
+        .where('mark', '<=', p.floor),
     ),
   };
 }

@@ -1,11 +1,12 @@
 // Owns every change of journal.db, each one transaction. Synchronous: it runs on the host's loop, on the only
 // connection that writes. Must not know when to commit (commit-policy.ts) nor what the host is told.
 // Invariant: a call either stores all of its change or throws what SQLite threw and has changed nothing.
+import { crc32 } from 'node:zlib';
 import type Database from 'better-sqlite3';
 import { InvariantError } from '../errors.ts';
 import { markToRow } from './marks.ts';
 import type { Slice } from './write-queue.ts';
-import type { MarkEntry, NewSession, ProcessIdentity } from './types.ts';
+import type { BaseCheckpoint, MarkEntry, NewSession, ProcessIdentity } from './types.ts';
 import { prepareWriterStatements } from './writer-statements.ts';
 import type { WriterStatements } from './writer-statements.ts';
 
@@ -28,6 +29,12 @@ export interface StoredSlice {
 export interface ActivitySave {
   readonly session: number;
   readonly at: number;
+}
+
+export interface TrimStep {
+  readonly next: LogEnds | null;
+  /** As stored. */
+  readonly freedBytes: number;
 }
 
 export class JournalWriter {
@@ -151,6 +158,84 @@ export class JournalWriter {
     });
   }
 
+  /** Offsets at which a trim may begin, ascending. */
+  candidates(session: number): number[] {
+    return this.#statements.candidates.all({ session }).map((row) => row.off);
+  }
+
+  addCandidate(session: number, base: BaseCheckpoint): void {
+    this.#transaction(() => void this.#statements.insertCandidate.run(baseToRow(session, base)));
+  }
+
+  /** The state at the first kept byte; undefined when nothing was trimmed, or when it is damaged. */
+  base(session: number): BaseCheckpoint | undefined {
+    const row = this.#statements.base.get({ session });
+    if (row === undefined) return undefined;
+    const { off: offset, mark, run, cols, rows, version, data: state } = row;
+    if (crc32(state) === row.crc) return { offset, mark, run, cols, rows, version, state };
+    return { offset, mark, run, cols, rows, version: '', state: new Uint8Array(0) };
+  }
+
+  /** From here on the session's output begins at this candidate; what lies below is deleted in steps (trimStep). Returns its mark. */
+  trimToCandidate(session: number, offset: number): number {
+    return this.#transaction(() => {
+      const row = this.#statements.candidateAt.get({ session, off: offset });
+      if (row === undefined) throw new InvariantError(`no candidate at ${offset} of session key ${session}`);
+      return this.#moveStart(row);
+    });
+  }
+
+  /** The same where no candidate is: restoring begins with a blank terminal of the size that held there. `lastMarkRow`: of the marks up to it. */
+  trimToBlank(session: number, offset: number, lastMarkRow: number): number {
+    return this.#transaction(() => {
+      const at = { session, off: offset, last: lastMarkRow };
+      const before = this.#statements.base.get({ session });
+      const size = this.#statements.newestSize.get(at) ?? before;
+      const mark = this.#statements.newestMark.get(at)?.mark ?? before?.mark ?? 0;
+      const run = this.#statements.runAt.get({ session, off: offset })?.run ?? 1;
+      const [cols, rows] = [size?.cols ?? null, size?.rows ?? null];
+      if (cols === null || rows === null) throw new InvariantError(`the size of session key ${session} at ${offset} is not known`);
+      return this.#moveStart(baseToRow(session, { offset, mark, run, cols, rows, version: '', state: new Uint8Array(0) }));
+    });
+  }
+
+  #moveStart(row: ReturnType<typeof baseToRow>): number {
+    const { session, off, mark } = row;
+    this.#statements.deleteBase.run({ session });
+    this.#statements.insertBase.run(row);
+    this.#statements.moveStart.run({ session, off, mark });
+    this.#statements.deleteCandidates.run({ session, off });
+    return mark;
+  }
+
+  /**
+   * Deletes a bounded part of what lies below the first kept byte and mark, in both logs behind `from` and up to `until`. Returns where to
+   * go on (null: nothing is left) and how much was given back.
+   */
+  trimStep(session: number, kept: { readonly offset: number; readonly floor: number }, from: LogEnds, until: LogEnds): TrimStep {
+    return this.#transaction(() => {
+      const { offset: off, floor } = kept;
+      const segments = this.#statements.segmentsBelow.all({ session, off });
+      for (const { id } of segments) this.#statements.deleteSegment.run({ id });
+      let freedBytes = segments.reduce((sum, { stored }) => sum + stored, 0);
+
+      let tailEnd = Math.min(from.lastTailRow + PURGE_STEP_ROWS, until.lastTailRow);
+      let bytes = 0;
+      for (const { id, len } of this.#statements.tailBelow.all({ session, after: from.lastTailRow, last: tailEnd, off })) {
+        this.#statements.deleteTailRow.run({ id });
+        bytes += len;
+        if (bytes < PURGE_STEP_BYTES) continue;
+        tailEnd = id;
+        break;
+      }
+      freedBytes += bytes;
+      const markEnd = Math.min(from.lastMarkRow + PURGE_STEP_ROWS, until.lastMarkRow);
+      this.#statements.deleteMarksBelow.run({ session, after: from.lastMarkRow, last: markEnd, floor });
+      const isDone = segments.length === 0 && tailEnd >= until.lastTailRow && markEnd >= until.lastMarkRow;
+      return { next: isDone ? null : { lastTailRow: tailEnd, lastMarkRow: markEnd }, freedBytes };
+    });
+  }
+
   #boundedTailEnd(session: number, after: number): number {
     let bytes = 0;
     for (const row of this.#statements.tailToPurge.all({ session, after, last: after + PURGE_STEP_ROWS })) {
@@ -181,4 +266,9 @@ export class JournalWriter {
       throw error;
     }
   }
+}
+
+function baseToRow(session: number, base: BaseCheckpoint) {
+  const { offset: off, mark, run, cols, rows, version, state: data } = base;
+  return { session, off, mark, run, cols, rows, version, crc: crc32(data), data };
 }

@@ -1,0 +1,45 @@
+// Owns the decision what of a session's output is kept: how much, and where the kept part may begin. Pure.
+//
+// A kept part begins where the terminal's state is known: at a base checkpoint that an emulator has left while it parsed. Those are offered
+// about every step of output, so what is kept lies between the limit less a step and the limit. Where none was offered (no emulator ran),
+// twice the limit is kept, then the limit, and restoring begins with a blank terminal.
+
+/** Of the limit: 50 candidates of about 10 KB for a full history are a tenth of what it takes compressed, and no more than a fiftieth is missing. */
+const STEPS = 50;
+const MIN_STEP_BYTES = 64 * 1024;
+/** Kept at the most when nobody offers a beginning, times the limit. */
+const WITHOUT_BASE = 2;
+
+/** Output between two candidates (bytes). */
+export function stepBytes(maxHistoryBytes: number): number {
+  return Math.max(MIN_STEP_BYTES, Math.floor(maxHistoryBytes / STEPS));
+}
+
+export interface Kept {
+  readonly firstOffset: number;
+  readonly endOffset: number;
+  readonly maxHistoryBytes: number;
+  /** Offsets at which the kept part may begin, ascending. */
+  readonly candidates: readonly number[];
+}
+
+export type TrimDecision =
+  | { readonly kind: 'keep' }
+  /** Begin at this candidate. */
+  | { readonly kind: 'base'; readonly offset: number }
+  /** Begin about here, with a blank terminal. */
+  | { readonly kind: 'blank'; readonly offset: number };
+
+export function decideTrim({ firstOffset, endOffset, maxHistoryBytes, candidates }: Kept): TrimDecision {
+  if (endOffset - firstOffset <= maxHistoryBytes) return { kind: 'keep' };
+  const least = endOffset - maxHistoryBytes;
+  const offset = candidates.find((candidate) => candidate >= least && candidate <= endOffset);
+  if (offset !== undefined) return { kind: 'base', offset };
+  return endOffset - firstOffset > WITHOUT_BASE * maxHistoryBytes ? { kind: 'blank', offset: least } : { kind: 'keep' };
+}
+
+/** Whether a state at `offset` is worth keeping as a candidate. */
+export function isWanted({ firstOffset, maxHistoryBytes, candidates }: Omit<Kept, 'endOffset'>, offset: number): boolean {
+  const newest = candidates.at(-1) ?? firstOffset;
+  return offset - newest >= stepBytes(maxHistoryBytes);
+}
