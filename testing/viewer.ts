@@ -31,6 +31,8 @@ export interface ViewerOptions {
   readonly sessionId: string;
   readonly cols?: number;
   readonly rows?: number;
+  /** Where it says it is: it begins there if that is still kept. */
+  readonly have?: { readonly run: number; readonly offset: number; readonly mark: number };
   /** Lines above the screen that come with it. */
   readonly scrollback?: number;
   readonly timings?: { keepAliveIntervalMs?: number; keepAliveTimeoutMs?: number; openTimeoutMs?: number };
@@ -130,6 +132,7 @@ export function attachViewer(options: ViewerOptions): TestViewer {
       viewerId: id,
       ...(options.cols === undefined ? {} : { cols: options.cols }),
       ...(options.rows === undefined ? {} : { rows: options.rows }),
+      ...(options.have === undefined ? {} : { have: options.have }),
       ...(options.scrollback === undefined ? {} : { scrollback: options.scrollback }),
     },
     {

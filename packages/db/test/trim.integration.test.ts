@@ -88,20 +88,21 @@ describe('a session that passes its limit', () => {
     const notices: JournalNotice[] = [];
     await using test = await openTestJournal({ onNotice: (notice) => notices.push(notice) });
     const { journal } = test;
-    const { id } = journal.createSession(newSession({ maxHistoryBytes: MIB, cols: 46, rows: 60 }));
-    printTo(journal, id, 2 * MIB, false);
+    const { id } = journal.createSession(newSession({ maxHistoryBytes: 16 * MIB, cols: 46, rows: 60 }));
+    printTo(journal, id, 32 * MIB, false, MIB);
     await settled(journal);
     expect(journal.session(id)?.firstOffset).toBe(0);
     expect(journal.base(id)).toBeNull();
     journal.resized(id, 100, 30);
-    printTo(journal, id, 2 * MIB + 16 * KIB, false);
+    printTo(journal, id, 32 * MIB + 16 * KIB, false);
     await settled(journal);
-    expect(journal.session(id)?.firstOffset).toBe(MIB + 16 * KIB);
-    expect(journal.base(id)).toMatchObject({ offset: MIB + 16 * KIB, version: '', cols: 46, rows: 60, run: 1 });
-    expect(notices).toContainEqual({ kind: 'trimmed-blank', sessionId: id, bytes: MIB + 16 * KIB });
-    const { stream } = await readHistory(journal, id, { fromOffset: MIB + 16 * KIB, afterMark: journal.base(id)?.mark ?? 0 });
-    expect(outputOf(stream).equals(pattern(0, MIB + 16 * KIB, 2 * MIB + 16 * KIB))).toBe(true);
-    expect(marksOf(stream).filter(({ kind }) => kind === 'resize')).toMatchObject([{ cols: 100, rows: 30, offset: 2 * MIB }]);
+    const firstOffset = 16 * MIB + 16 * KIB;
+    expect(journal.session(id)?.firstOffset).toBe(firstOffset);
+    expect(journal.base(id)).toMatchObject({ offset: firstOffset, version: '', cols: 46, rows: 60, run: 1 });
+    expect(notices).toContainEqual({ kind: 'trimmed-blank', sessionId: id, bytes: firstOffset });
+    const { stream } = await readHistory(journal, id, { fromOffset: firstOffset, afterMark: journal.base(id)?.mark ?? 0, maxBytes: MIB });
+    expect(outputOf(stream).equals(pattern(0, firstOffset, 32 * MIB + 16 * KIB))).toBe(true);
+    expect(marksOf(stream).filter(({ kind }) => kind === 'resize')).toMatchObject([{ cols: 100, rows: 30, offset: 32 * MIB }]);
   });
 
   it('is trimmed when its limit is lowered, in steps', async () => {

@@ -101,7 +101,7 @@ export class ScreenPool {
     if (raced) return raced;
     const made = new ScreenSession({
       host: this.#host,
-      session,
+      session: () => this.#known.get(sessionId) ?? session,
       loadCheckpoint: () => this.#loadCheckpoint(sessionId),
       events: {
         store: (checkpoint) => this.#send({ type: 'store', checkpoint }),

@@ -5,6 +5,7 @@
 // Queries: the host remembers up to which offset they have been answered. Replies to what lies before it are dropped, those
 // behind it are sent with the offset they belong to; a screens process that dies in between changes nothing.
 import type { HostEvent, HostSession } from '@cotg/pty/client';
+import { EMULATOR_VERSION } from '@cotg/screen';
 import { behind } from '../services/entries.ts';
 import type { StreamEntry, StreamPosition } from '../services/entries.ts';
 import { readHistory } from '../services/history-reader.ts';
@@ -13,13 +14,19 @@ import type { HostLink } from '../services/host-link.ts';
 import { makeEmulator } from './emulator.ts';
 import type { ScreenFact } from '@cotg/screen';
 import type { Emulator } from './emulator.ts';
-import type { Checkpoint, RowsReply, SnapshotReply } from './messages.ts';
+import type { Checkpoint, RowsReply, ScreenPosition, SnapshotReply } from './messages.ts';
 import { packState, unpackState } from './state-views.ts';
 
 /** Parsed at a time: about 1 ms, so that many sessions take turns. */
 const SLICE_BYTES = 32 * 1024;
 /** What must be parsed again at most after the process died. */
 const CHECKPOINT_EVERY_BYTES = 4 * 1024 * 1024;
+/**
+ * How often the host is given a state at which the history may begin when it is trimmed, in parts of the limit: what is kept is then never
+ * shorter than 49/50 of it. A dump costs about 2 ms, 1 to 3 % of parsing what lies between.
+ */
+const BASES_PER_HISTORY = 50;
+const MIN_BASE_BYTES = 64 * 1024;
 /** How often the host learns how far the emulator is, so that it can hold a flood back (the bound is half a history). */
 const PROGRESS_EVERY_BYTES = 256 * 1024;
 /** Without output for so long an emulator is put to sleep: waking takes about a millisecond, keeping one costs about one megabyte. */
@@ -42,7 +49,8 @@ export interface ScreenSessionEvents {
 
 export interface ScreenSessionOptions {
   readonly host: HostLink;
-  readonly session: HostSession;
+  /** As it is known at the moment. */
+  readonly session: () => HostSession;
   readonly loadCheckpoint: () => Promise<Checkpoint | null>;
   readonly events: ScreenSessionEvents;
 }
@@ -64,6 +72,7 @@ export class ScreenSession {
   #answered = 0;
   #reported = 0;
   #stored: StreamPosition | undefined;
+  #offered = 0;
   #waiters: Waiter[] = [];
   #wake: (() => void) | undefined;
   #woken = false;
@@ -71,7 +80,7 @@ export class ScreenSession {
 
   constructor(options: ScreenSessionOptions) {
     this.#options = options;
-    this.id = options.session.id;
+    this.id = options.session().id;
     this.#feed = new SessionFeed(options.host, this.id, { changed: () => this.#notify(), patient: true });
     this.#loop = this.#live().catch((error: unknown) => {
       this.#isLive = false;
@@ -177,41 +186,50 @@ export class ScreenSession {
       this.#feed.release(this.#position);
       await this.#report(emulator);
       this.#serveWaiters();
+      await this.#offerBase(emulator);
       if (this.#position.offset - (this.#stored?.offset ?? 0) >= CHECKPOINT_EVERY_BYTES) this.#store(emulator);
       this.#options.events.changed();
       quietSince = performance.now();
     }
   }
 
-  /** A fresh emulator, or one restored from what is stored; a state that cannot be read is as good as none. */
+  /** Restored from the newest state that can be read; blank where everything is kept, or nothing can. */
   async #restore(): Promise<Emulator> {
-    const { session, events } = this.#options;
-    const emulator = makeEmulator({
-      cols: session.cols,
-      rows: session.rows,
-      scrollback: SCROLLBACK_LINES,
-      offset: session.firstOffset,
-      onFact: events.fact,
-    });
-    const checkpoint = await this.#options.loadCheckpoint();
+    const stored = await this.#options.loadCheckpoint();
+    const session = this.#options.session();
     const usable =
-      checkpoint &&
-      checkpoint.offset >= session.firstOffset &&
-      checkpoint.offset <= session.endOffset &&
-      checkpoint.mark <= session.lastMark;
-    if (usable) {
-      try {
-        await emulator.restore(unpackState(checkpoint.state), checkpoint.offset);
-        this.#position = { offset: checkpoint.offset, mark: checkpoint.mark };
-        this.#run = checkpoint.run;
-        this.#stored = this.#position;
-        return emulator;
-      } catch (error) {
-        events.unreadable(error);
-      }
+      stored && stored.offset >= session.firstOffset && stored.offset <= session.endOffset && stored.mark <= session.lastMark
+        ? stored
+        : null;
+    const emulator = usable && (await this.#restoreFrom(usable));
+    if (emulator) {
+      this.#stored = this.#position;
+      return emulator;
     }
-    this.#position = { offset: session.firstOffset, mark: 0 };
-    return emulator;
+    const { reply, body } = await this.#options.host.request('base', { sessionId: this.id });
+    const base = reply.base;
+    if (!base) return this.#blank({ run: 1, offset: 0, mark: 0, cols: session.cols, rows: session.rows });
+    const restored = base.version === EMULATOR_VERSION ? await this.#restoreFrom({ ...base, state: body }) : null;
+    return restored ?? this.#blank(base);
+  }
+
+  async #restoreFrom(from: ScreenPosition & { cols: number; rows: number; state: Uint8Array }): Promise<Emulator | null> {
+    const emulator = this.#blank(from);
+    try {
+      await emulator.restore(unpackState(from.state), from.offset);
+      return emulator;
+    } catch (error) {
+      emulator.dispose();
+      this.#options.events.unreadable(error);
+      return null;
+    }
+  }
+
+  #blank({ run, offset, mark, cols, rows }: ScreenPosition & { cols: number; rows: number }): Emulator {
+    this.#position = { offset, mark };
+    this.#run = run;
+    this.#offered = offset;
+    return makeEmulator({ cols, rows, scrollback: SCROLLBACK_LINES, offset, onFact: this.#options.events.fact });
   }
 
   /** A slice ends where the answered queries end, so that replies before and behind can be told apart. */
@@ -253,6 +271,14 @@ export class ScreenSession {
       isNews ? { body: replies } : {},
     );
     this.#answered = Math.max(this.#answered, this.#position.offset);
+  }
+
+  async #offerBase(emulator: Emulator): Promise<void> {
+    const every = Math.max(MIN_BASE_BYTES, this.#options.session().maxHistoryBytes / BASES_PER_HISTORY);
+    if (this.#position.offset - this.#offered < every) return;
+    this.#offered = this.#position.offset;
+    const { state, emulator: version, cols, rows, run, offset, mark } = this.#checkpoint(emulator);
+    await this.#options.host.request('offerBase', { sessionId: this.id, run, offset, mark, cols, rows, version }, { body: state });
   }
 
   #store(emulator: Emulator): void {

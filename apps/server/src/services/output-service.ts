@@ -18,6 +18,7 @@ import type {
   Session,
 } from '@cotg/api';
 import type { HostSession } from '@cotg/pty/client';
+import { EMULATOR_VERSION } from '@cotg/screen';
 import type { ScreenFact } from '@cotg/screen';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -177,7 +178,7 @@ export class OutputService implements OutputPort {
     }
   }
 
-  /** The screen as it is; when it cannot be had, a blank one at the first kept byte, and everything behind it as bytes. */
+  /** The screen as it is; when it cannot be had, the one at the first kept byte, and everything behind it as bytes. */
   async #snapshot(
     session: HostSession,
     request: Attach,
@@ -189,8 +190,10 @@ export class OutputService implements OutputPort {
       return { event: { type: 'snapshot', offset, cols, rows, state, reason }, run, mark };
     } catch (error) {
       this.#options.log.warn({ session: session.id, error: messageOf(error) }, 'no screen to begin with; sending everything that is kept');
-      const { firstOffset: offset, cols, rows, run } = session;
-      return { event: { type: 'snapshot', offset, cols, rows, state: new Uint8Array(0), reason }, run, mark: 0 };
+      const { reply, body } = await this.#options.host.request('base', { sessionId: session.id });
+      const { offset, mark, run, cols, rows, version } = reply.base ?? { ...session, offset: 0, mark: 0, run: 1, version: '' };
+      const state = version === EMULATOR_VERSION ? body : new Uint8Array(0);
+      return { event: { type: 'snapshot', offset, cols, rows, state, reason }, run, mark };
     }
   }
 

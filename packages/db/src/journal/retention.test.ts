@@ -15,9 +15,15 @@ describe('what is kept', () => {
   });
 
   it('is up to twice the limit without a candidate, then the limit, from a blank terminal', () => {
-    const kept = { firstOffset: 0, maxHistoryBytes: 400, candidates: [100] };
-    expect(decideTrim({ ...kept, endOffset: 800 })).toEqual({ kind: 'keep' });
-    expect(decideTrim({ ...kept, endOffset: 801 })).toEqual({ kind: 'blank', offset: 401 });
+    const kept = { firstOffset: 0, maxHistoryBytes: 20 * MIB, candidates: [100] };
+    expect(decideTrim({ ...kept, endOffset: 40 * MIB })).toEqual({ kind: 'keep' });
+    expect(decideTrim({ ...kept, endOffset: 40 * MIB + 1 })).toEqual({ kind: 'blank', offset: 20 * MIB + 1 });
+  });
+
+  it('waits for an emulator that is just being started, however small the limit is', () => {
+    const kept = { firstOffset: 0, maxHistoryBytes: MIB, candidates: [] };
+    expect(decideTrim({ ...kept, endOffset: 17 * MIB })).toEqual({ kind: 'keep' });
+    expect(decideTrim({ ...kept, endOffset: 17 * MIB + 1 })).toEqual({ kind: 'blank', offset: 16 * MIB + 1 });
   });
 
   it('stays within a fiftieth of the limit when a candidate is offered at each step, whatever the limit', () => {

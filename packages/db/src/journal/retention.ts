@@ -2,13 +2,16 @@
 //
 // A kept part begins where the terminal's state is known: at a base checkpoint that an emulator has left while it parsed. Those are offered
 // about every step of output, so what is kept lies between the limit less a step and the limit. Where none was offered (no emulator ran),
-// twice the limit is kept, then the limit, and restoring begins with a blank terminal.
+// twice the limit is kept (of a small limit a little more: an emulator that is just being started must not come too late), then the limit,
+// and restoring begins with a blank terminal.
 
 /** Of the limit: 50 candidates of about 10 KB for a full history are a tenth of what it takes compressed, and no more than a fiftieth is missing. */
 const STEPS = 50;
 const MIN_STEP_BYTES = 64 * 1024;
 /** Kept at the most when nobody offers a beginning, times the limit. */
 const WITHOUT_BASE = 2;
+/** Half a second of a flood at 30 MB/s: an emulator's process starts in a quarter of a second, and then sets the pace (bytes). */
+const START_BYTES = 16 * 1024 * 1024;
 
 /** Output between two candidates (bytes). */
 export function stepBytes(maxHistoryBytes: number): number {
@@ -35,7 +38,8 @@ export function decideTrim({ firstOffset, endOffset, maxHistoryBytes, candidates
   const least = endOffset - maxHistoryBytes;
   const offset = candidates.find((candidate) => candidate >= least && candidate <= endOffset);
   if (offset !== undefined) return { kind: 'base', offset };
-  return endOffset - firstOffset > WITHOUT_BASE * maxHistoryBytes ? { kind: 'blank', offset: least } : { kind: 'keep' };
+  const most = Math.max(WITHOUT_BASE * maxHistoryBytes, maxHistoryBytes + START_BYTES);
+  return endOffset - firstOffset > most ? { kind: 'blank', offset: least } : { kind: 'keep' };
 }
 
 /** Whether a state at `offset` is worth keeping as a candidate. */

@@ -3,7 +3,7 @@
 //
 // Order: everything appended to one session becomes visible in the order of the calls. Nothing reaches a follower before
 // `onCommitted` has reported it: commit before show.
-import type { EndReason, HistoryPiece, HostSession, MarkEntry, RunState, SessionId } from '../protocol/messages.ts';
+import type { BasePlace, EndReason, HistoryPiece, HostSession, MarkEntry, RunState, SessionId } from '../protocol/messages.ts';
 
 export interface NewSession {
   readonly id: SessionId;
@@ -36,6 +36,9 @@ export type CommittedEntry =
   | { readonly kind: 'output'; readonly sessionId: SessionId; readonly offset: number; readonly bytes: Uint8Array }
   | { readonly kind: 'mark'; readonly sessionId: SessionId; readonly entry: MarkEntry };
 
+/** A terminal's state at a place in its stream; the bytes are whoever's made them. */
+export type BaseCheckpoint = BasePlace & { readonly state: Uint8Array };
+
 export type HistoryPage =
   | {
       readonly kind: 'page';
@@ -64,6 +67,10 @@ export interface OutputJournal {
   runEnded(id: SessionId, end: RunEnd): HostSession;
   updateSession(id: SessionId, change: { readonly maxHistoryBytes?: number; readonly idleTimeoutMs?: number }): HostSession;
   removeSession(id: SessionId): void;
+  /** A place where the kept part may begin one day. False when it is not wanted. Throws StorageError. */
+  offerBase(id: SessionId, base: BaseCheckpoint): boolean;
+  /** How to restore the first kept byte; null while everything is kept. Throws StorageError. */
+  base(id: SessionId): BaseCheckpoint | null;
   /** Input counts as activity. */
   touched(id: SessionId, at: number): void;
 

@@ -7,6 +7,9 @@ import type { HistoryPage, OutputJournal } from './output-journal.ts';
 import { stored } from './session.ts';
 import type { SessionTable } from './session-table.ts';
 
+/** A state at which a history may begin: about 10 KB, 50 of them for each session. A larger one is not kept, the next one may be. */
+const MAX_BASE_BYTES = 512 * 1024;
+
 /** The host as requests see it. */
 export interface HostCore {
   readonly table: SessionTable;
@@ -85,6 +88,18 @@ export function makeHandlers(core: HostCore): Handlers {
       table.find(sessionId)?.unparsed(asker);
       asker.unfollow(sessionId);
       return { reply: {} };
+    },
+    offerBase({ sessionId, id: _id, type: _type, ...place }, body) {
+      table.view(sessionId);
+      if (body.length > MAX_BASE_BYTES) return { reply: { kept: false } };
+      return { reply: { kept: stored(() => journal.offerBase(sessionId, { ...place, state: body })) } };
+    },
+    base({ sessionId }) {
+      table.view(sessionId);
+      const base = stored(() => journal.base(sessionId));
+      if (!base) return { reply: { base: null } };
+      const { state, ...place } = base;
+      return { reply: { base: place }, body: state };
     },
     async history({ sessionId, fromOffset, afterMark, toOffset, maxBytes, cursor }, _body, { signal }) {
       const bounded = AbortSignal.any([signal, AbortSignal.timeout(limits.historyTimeoutMs)]);

@@ -6,7 +6,7 @@
 // Offsets are counts of output bytes from the session's start; ranges are half-open [from, to).
 
 /** Raised with every incompatible change of a message. A peer with another number is refused by name. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** UUID of a session, lower case. */
 export type SessionId = string;
@@ -45,6 +45,8 @@ export interface HostSession {
 }
 
 /**
+ * A gap says that the output [offset, offset + lostBytes) was never stored: what follows begins behind it.
+ *
  * One thing that happened in a session, in journal order. `mark` ids grow within a session, so that
  * (offset, mark) is a position: every entry up to it has been seen.
  */
@@ -88,6 +90,17 @@ export interface HistoryPiece {
   readonly storedLength: number;
   /** CRC-32 of the decoded bytes; null for the hot tail, which is not compressed. */
   readonly crc: number | null;
+}
+
+/** Where a terminal's state stands: everything before `offset` and every mark up to `mark` is in it. */
+export interface BasePlace {
+  readonly offset: number;
+  readonly mark: number;
+  readonly run: number;
+  readonly cols: number;
+  readonly rows: number;
+  /** Of the emulator that made it; empty: there is no state, the terminal is blank there. */
+  readonly version: string;
 }
 
 // ---------------------------------------------------------------- requests (client to host)
@@ -152,6 +165,13 @@ export type Request =
    * connection that reported ends or unfollows.
    */
   | { readonly type: 'parsed'; readonly id: number; readonly sessionId: SessionId; readonly run: number; readonly offset: number }
+  /**
+   * bytes: the state of the terminal at that place, opaque. Kept if the history may begin there one day, when it is trimmed: about one for
+   * each fiftieth of the limit is.
+   */
+  | ({ readonly type: 'offerBase'; readonly id: number; readonly sessionId: SessionId } & BasePlace)
+  /** How to restore the first kept byte. */
+  | { readonly type: 'base'; readonly id: number; readonly sessionId: SessionId }
   | { readonly type: 'status'; readonly id: number }
   /** Ends all sessions, flushes, exits. */
   | { readonly type: 'shutdown'; readonly id: number };
@@ -193,6 +213,9 @@ export interface ReplyBodies {
     readonly next: { readonly offset: number; readonly mark: number; readonly cursor: string } | null;
   };
   readonly parsed: { readonly typed: boolean };
+  readonly offerBase: { readonly kept: boolean };
+  /** bytes: the state. Null while everything is kept: the terminal is blank at offset 0. */
+  readonly base: { readonly base: BasePlace | null };
   readonly status: { readonly host: HostStatus };
   readonly shutdown: Record<string, never>;
 }

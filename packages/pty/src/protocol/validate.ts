@@ -132,6 +132,16 @@ const FIELDS: { readonly [T in RequestType]: FieldsOf<T> } = {
   follow: { sessionId, patient: optional(boolean) },
   parsed: { sessionId, run: field(integer(1)), offset: field(integer(0)) },
   unfollow: { sessionId },
+  offerBase: {
+    sessionId,
+    offset: field(integer(1)),
+    mark: field(integer(0)),
+    run: field(integer(1)),
+    cols: field(integer(1, MAX_COLS)),
+    rows: field(integer(1, MAX_ROWS)),
+    version: field(text(MAX_SHORT_TEXT)),
+  },
+  base: { sessionId },
   history: {
     sessionId,
     fromOffset: field(integer(0)),
@@ -144,7 +154,7 @@ const FIELDS: { readonly [T in RequestType]: FieldsOf<T> } = {
   shutdown: {},
 };
 
-const WITH_BYTES: ReadonlySet<string> = new Set<RequestType>(['input', 'parsed']);
+const WITH_BYTES: ReadonlySet<string> = new Set<RequestType>(['input', 'parsed', 'offerBase']);
 const validId = integer(1);
 
 /** The request in a header, with undeclared fields left out, or what is wrong with it. Never throws. */

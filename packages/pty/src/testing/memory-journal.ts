@@ -98,6 +98,14 @@ export class MemoryJournal implements OutputJournal {
     this.#stored.delete(id);
   }
 
+  offerBase(): boolean {
+    return false;
+  }
+
+  base(): null {
+    return null;
+  }
+
   touched(id: SessionId, at: number): void {
     this.#change(id, { lastActivityAt: at });
   }
