@@ -20,6 +20,8 @@ export interface LiveScreen {
   readonly offset: number;
   /** `parsed` is called when all of it has taken effect. */
   write(bytes: Uint8Array, parsed?: () => void): void;
+  /** These bytes of the stream were never stored, and nobody has them: only `offset` moves. */
+  skip(bytes: number, done?: () => void): void;
   resize(cols: number, rows: number, done?: () => void): void;
   /** A terminal as new, of this size, whatever was unfinished; `offset` goes on. */
   reset(cols: number, rows: number, options?: RestoreOptions & { readonly done?: () => void }): void;
@@ -74,6 +76,11 @@ export function makeLiveScreen(terminal: ScreenTerminal, start: { readonly offse
         });
       }
     },
+    skip: (bytes, done) =>
+      inOrder(() => {
+        offset += bytes;
+        done?.();
+      }),
     resize: (cols, rows, done) =>
       inOrder(() => {
         resizeScreen(terminal, cols, rows);

@@ -32,6 +32,8 @@ export interface Emulator {
   readonly screen: LiveScreen;
   write(bytes: Uint8Array): Promise<void>;
   resize(cols: number, rows: number): Promise<void>;
+  /** Bytes of the stream that nobody has. */
+  skip(bytes: number): Promise<void>;
   /** A new run begins on a terminal as new, under a line that says so. */
   reset(note: string): Promise<void>;
   /** Rejects with ScreenError; then nothing has changed. */
@@ -87,6 +89,7 @@ export function makeEmulator(options: EmulatorOptions): Emulator {
     screen,
     write: (bytes) => new Promise((resolve) => screen.write(bytes, resolve)),
     resize: (cols, rows) => new Promise((resolve) => screen.resize(cols, rows, resolve)),
+    skip: (bytes) => new Promise((resolve) => screen.skip(bytes, resolve)),
     async reset(note) {
       await new Promise<void>((resolve) => {
         screen.reset(terminal.cols, terminal.rows, { done: resolve });

@@ -86,7 +86,7 @@ export class ScreenPool {
       void this.#sleep(event.sessionId);
       return;
     }
-    this.#sessions.get(event.sessionId)?.take(event, body);
+    if ('sessionId' in event) this.#sessions.get(event.sessionId)?.take(event, body);
   }
 
   async #wake(sessionId: string): Promise<ScreenSession | undefined> {

@@ -251,6 +251,7 @@ export class ScreenSession {
 
   async #feedOne(emulator: Emulator, entry: StreamEntry): Promise<void> {
     if (entry.kind === 'output') await emulator.write(entry.bytes);
+    else if (entry.entry.kind === 'gap') await emulator.skip(entry.entry.lostBytes);
     else if (entry.entry.kind === 'resize') await emulator.resize(entry.entry.cols, entry.entry.rows);
     else if (entry.entry.kind === 'seam') {
       await emulator.reset(entry.entry.note);

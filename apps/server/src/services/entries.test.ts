@@ -21,6 +21,7 @@ function shown(entries: readonly StreamEntry[]): string[] {
 }
 
 const page = (fields: Partial<Parameters<typeof entriesOf>[0]>): Parameters<typeof entriesOf>[0] => ({
+  fromOffset: 0,
   firstOffset: 0,
   endOffset: 10,
   pieces: [],

@@ -17,9 +17,11 @@ export const START: StreamPosition = { offset: 0, mark: 0 };
 
 /** The position behind an entry. */
 export function behind(position: StreamPosition, entry: StreamEntry): StreamPosition {
-  return entry.kind === 'output'
-    ? { offset: entry.offset + entry.bytes.length, mark: position.mark }
-    : { offset: Math.max(position.offset, entry.entry.offset), mark: entry.entry.mark };
+  if (entry.kind === 'output') return { offset: entry.offset + entry.bytes.length, mark: position.mark };
+  const { offset, mark } = entry.entry;
+  // What a gap has lost does not exist: the stream goes on behind it.
+  const end = entry.entry.kind === 'gap' ? offset + entry.entry.lostBytes : offset;
+  return { offset: Math.max(position.offset, end), mark };
 }
 
 export class DamagedHistoryError extends Error {
@@ -49,13 +51,13 @@ function decode(piece: HistoryPiece, stored: Uint8Array): Uint8Array {
 
 /**
  * Entries of one page behind `from`, in order: the marks of an offset come after the output before it and before the output
- * that begins there. Pieces may begin before `from` and end behind `toOffset`; they are cut.
+ * that begins there; a page that begins behind `from` says that nothing lies between. Pieces may begin before `from` and end behind `toOffset`; they are cut.
  */
 export function entriesOf(page: ReplyBodies['history'], body: Uint8Array, from: StreamPosition, toOffset: number): StreamEntry[] {
   const entries: StreamEntry[] = [];
   const marks = page.marks.filter((mark) => mark.mark > from.mark);
   let nextMark = 0;
-  let at = from.offset;
+  let at = Math.max(from.offset, page.fromOffset);
   let bodyAt = 0;
 
   const putMarksUpTo = (offset: number): void => {

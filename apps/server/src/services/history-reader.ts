@@ -32,7 +32,11 @@ export async function* readHistory(
       },
       { signal },
     );
-    const entries = entriesOf(reply, body, position, request.toOffset);
+    // Asked from inside a gap: nothing lies between, and its mark has been seen.
+    const lostBytes = reply.fromOffset - position.offset;
+    const gap: StreamEntry[] = lostBytes > 0 ? [{ kind: 'mark', entry: { kind: 'gap', ...position, at: 0, lostBytes } }] : [];
+    for (const entry of gap) position = behind(position, entry);
+    const entries = [...gap, ...entriesOf(reply, body, position, request.toOffset)];
     for (const entry of entries) position = behind(position, entry);
     if (entries.length > 0) yield entries;
     if (reply.next === null) return;

@@ -11,6 +11,7 @@ import type {
   RequestFields,
   RequestOptions,
   RequestType,
+  HostStatus,
 } from '@cotg/pty/client';
 import { HostRequestError } from '@cotg/pty/client';
 import type { Logger } from '../log.ts';
@@ -20,12 +21,14 @@ import { pause } from './pause.ts';
 /** Everything but the hello, which the connection itself says. */
 type Ask = Exclude<RequestType, 'hello'>;
 
+export type ConnectListener = (sessions: readonly HostSession[], host: HostStatus) => void;
+
 export interface HostLink {
   request<T extends Ask>(type: T, fields: RequestFields<T>, options?: RequestOptions): Promise<HostReply<T>>;
   /** Events in the order of the host; the body belongs to the receiver. Returns how to stop. */
   onEvent(listener: (event: HostEvent, body: Uint8Array) => void): () => void;
   /** After every connect, with all sessions: what was followed before is not followed any more. */
-  onConnected(listener: (sessions: readonly HostSession[]) => void): () => void;
+  onConnected(listener: ConnectListener): () => void;
   connected(): boolean;
   close(): Promise<void>;
 }
@@ -66,7 +69,7 @@ export async function openHostLink(options: {
 }): Promise<HostLink> {
   const ended = new AbortController();
   const eventListeners = new Set<(event: HostEvent, body: Uint8Array) => void>();
-  const connectListeners = new Set<(sessions: readonly HostSession[]) => void>();
+  const connectListeners = new Set<ConnectListener>();
   let client: HostClient | undefined;
 
   const adopt = (fresh: HostClient): void => {
@@ -75,7 +78,7 @@ export async function openHostLink(options: {
       for (const listener of eventListeners) listener(event, body);
     });
     void fresh.closed.then(() => lost(fresh));
-    for (const listener of connectListeners) listener(fresh.hello.sessions);
+    for (const listener of connectListeners) listener(fresh.hello.sessions, fresh.hello.host);
   };
 
   const lost = async (old: HostClient): Promise<void> => {
@@ -112,7 +115,7 @@ export async function openHostLink(options: {
     },
     onConnected(listener) {
       connectListeners.add(listener);
-      if (client) listener(client.hello.sessions);
+      if (client) listener(client.hello.sessions, client.hello.host);
       return () => connectListeners.delete(listener);
     },
     connected: () => client !== undefined,

@@ -17,7 +17,7 @@ import type {
   ScreenRequest,
   Session,
 } from '@cotg/api';
-import type { HostSession } from '@cotg/pty/client';
+import type { HostSession, StorageState } from '@cotg/pty/client';
 import { EMULATOR_VERSION } from '@cotg/screen';
 import type { ScreenFact } from '@cotg/screen';
 import { messageOf } from '../errors.ts';
@@ -45,6 +45,20 @@ const FAR_BYTES = 256 * 1024;
 /** Lines above the screen that come with it; older ones are read in the history. */
 const MAX_SCROLLBACK_LINES = 1000;
 
+const PAUSED: AttachEvent = {
+  type: 'notice',
+  code: 'STORAGE_PAUSED',
+  message: 'History is paused: this computer cannot store output now. The terminal goes on; what it prints meanwhile may be missing later.',
+};
+/** An empty message takes the notice away. */
+const RESUMED: AttachEvent = { type: 'notice', code: 'STORAGE_RESUMED', message: '' };
+
+interface PlacedSnapshot {
+  readonly event: SnapshotEvent;
+  readonly run: number;
+  readonly mark: number;
+}
+
 type SnapshotEvent = Extract<AttachEvent, { type: 'snapshot' }>;
 
 /** Where screens come from. */
@@ -67,6 +81,7 @@ export class OutputService implements OutputPort {
   readonly #lingering = new Map<string, ReturnType<typeof setTimeout>>();
   readonly #stop: (() => void)[];
   readonly #scripts: ScriptInput;
+  #isPaused = false;
 
   constructor(options: OutputServiceOptions) {
     this.#options = options;
@@ -78,11 +93,20 @@ export class OutputService implements OutputPort {
       options.host.onEvent((event, body) => {
         if ('sessionId' in event) this.#sessions.get(event.sessionId)?.feed.take(event, body);
         if (event.type === 'removed') this.#forget(event.sessionId);
+        if (event.type === 'storage') this.#storageIs(event.storage);
       }),
-      options.host.onConnected(() => {
+      options.host.onConnected((_sessions, host) => {
+        this.#storageIs(host.storage);
         for (const session of this.#sessions.values()) session.feed.restart();
       }),
     ];
+  }
+
+  #storageIs(storage: StorageState): void {
+    const isPaused = storage === 'paused';
+    if (isPaused === this.#isPaused) return;
+    this.#isPaused = isPaused;
+    for (const viewers of this.#sessions.values()) viewers.noteAll(isPaused ? PAUSED : RESUMED);
   }
 
   viewersOf(sessionId: string): number {
@@ -141,6 +165,7 @@ export class OutputService implements OutputPort {
       yield { id: formatEventId({ run, ...position }, (ephemeral += 1)), event: snapshot.event };
     }
     viewer.begin(position.offset);
+    if (this.#isPaused) viewer.note(PAUSED);
 
     while (!viewer.signal.aborted) {
       const note = viewer.takeNote();
@@ -162,11 +187,21 @@ export class OutputService implements OutputPort {
         await viewer.woken();
         continue;
       }
-      const batch =
+      const batch: readonly StreamEntry[] =
         ahead.kind === 'entries'
           ? ahead.entries
           : await this.#olderEntries(request.sessionId, position, ahead.ringStart, room, viewer.signal);
       for (const entry of joinOutput(batch)) {
+        // What follows was never stored, but the emulator may have seen it: its screen is better than a hole.
+        const isGap = entry.kind === 'mark' && entry.entry.kind === 'gap' && entry.entry.lostBytes > 0;
+        const screen = isGap ? await this.#presentScreen(await this.#hostSession(request.sessionId), request, 'gap') : undefined;
+        if (screen) {
+          position = { offset: screen.event.offset, mark: screen.mark };
+          ({ run } = screen);
+          viewer.begin(position.offset);
+          yield { id: formatEventId({ run, ...position }, (ephemeral += 1)), event: screen.event };
+          break;
+        }
         position = behind(position, entry);
         if (entry.kind === 'mark' && entry.entry.kind === 'seam') run = entry.entry.run;
         const event = eventOf(entry);
@@ -179,21 +214,24 @@ export class OutputService implements OutputPort {
   }
 
   /** The screen as it is; when it cannot be had, the one at the first kept byte, and everything behind it as bytes. */
-  async #snapshot(
-    session: HostSession,
-    request: Attach,
-    reason: SnapshotEvent['reason'],
-  ): Promise<{ event: SnapshotEvent; run: number; mark: number }> {
+  async #snapshot(session: HostSession, request: Attach, reason: SnapshotEvent['reason']): Promise<PlacedSnapshot> {
+    const present = await this.#presentScreen(session, request, reason);
+    if (present) return present;
+    const { reply, body } = await this.#options.host.request('base', { sessionId: session.id });
+    const { offset, mark, run, cols, rows, version } = reply.base ?? { ...session, offset: 0, mark: 0, run: 1, version: '' };
+    const state = version === EMULATOR_VERSION ? body : new Uint8Array(0);
+    return { event: { type: 'snapshot', offset, cols, rows, state, reason }, run, mark };
+  }
+
+  /** Undefined when the screens process cannot give it in time. */
+  async #presentScreen(session: HostSession, request: Attach, reason: SnapshotEvent['reason']): Promise<PlacedSnapshot | undefined> {
     try {
       const scrollback = Math.min(request.scrollback ?? MAX_SCROLLBACK_LINES, MAX_SCROLLBACK_LINES);
       const { offset, cols, rows, state, run, mark } = await this.#options.screens.snapshot(session, scrollback);
       return { event: { type: 'snapshot', offset, cols, rows, state, reason }, run, mark };
     } catch (error) {
-      this.#options.log.warn({ session: session.id, error: messageOf(error) }, 'no screen to begin with; sending everything that is kept');
-      const { reply, body } = await this.#options.host.request('base', { sessionId: session.id });
-      const { offset, mark, run, cols, rows, version } = reply.base ?? { ...session, offset: 0, mark: 0, run: 1, version: '' };
-      const state = version === EMULATOR_VERSION ? body : new Uint8Array(0);
-      return { event: { type: 'snapshot', offset, cols, rows, state, reason }, run, mark };
+      this.#options.log.warn({ session: session.id, error: messageOf(error) }, 'no screen to show; going on with what is kept');
+      return undefined;
     }
   }
 
@@ -380,7 +418,13 @@ function eventOf(entry: StreamEntry): AttachEvent | undefined {
     case 'seam':
       return { type: 'seam', offset: mark.offset, run: mark.run, note: mark.note };
     case 'gap':
-      return { type: 'notice', code: 'GAP', message: `${mark.lostBytes} bytes of output could not be stored here.` };
+      if (mark.lostBytes === 0) return undefined;
+      return {
+        type: 'gap',
+        offset: mark.offset,
+        lostBytes: mark.lostBytes,
+        message: `${mark.lostBytes} bytes of output could not be stored here.`,
+      };
     case 'exit':
       return { type: 'exit', offset: mark.offset, state: mark.state, code: mark.exitCode, signal: mark.signal, reason: mark.reason };
     case 'time':

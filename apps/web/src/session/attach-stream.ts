@@ -189,6 +189,14 @@ export class AttachStream {
         this.#options.terminal.reset(this.#size.cols, this.#size.rows, event.note);
         this.#options.onFact(event);
         break;
+      case 'gap': {
+        const end = event.offset + event.lostBytes;
+        this.#guard.startAt(end);
+        // Acknowledged when what came before it has been parsed.
+        this.#write(new Uint8Array(0), end);
+        this.#options.onFact(event);
+        break;
+      }
       case 'hello':
         this.#greet(event);
         break;

@@ -164,6 +164,7 @@ export function createSession(options: OpenSessionOptions): OpenSession {
         queue.clear();
         setEnd({ state: fact.state, code: fact.code, signal: fact.signal, reason: fact.reason });
         return;
+      case 'gap':
       case 'notice':
         setNotice(fact.message || undefined);
         return;

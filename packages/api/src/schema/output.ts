@@ -97,6 +97,8 @@ export type AttachEvent =
     }
   | { readonly type: 'output'; readonly offset: number; readonly bytes: Bytes }
   | { readonly type: 'resize'; readonly offset: number; readonly cols: number; readonly rows: number }
+  /** [offset, offset + lostBytes) was never stored: what follows begins behind it. */
+  | { readonly type: 'gap'; readonly offset: number; readonly lostBytes: number; readonly message: string }
   | { readonly type: 'seam'; readonly offset: number; readonly run: number; readonly note: string }
   | { readonly type: 'title'; readonly title: string }
   | { readonly type: 'bell' }

@@ -3,14 +3,23 @@
 //
 // Invariants: an entry reaches the listener only after the transaction that holds it (commit before show), in the order it was queued
 // within its session; queued output leaves the queue only by being stored, or with its session when that is removed.
+// Both give way together when storing has failed for a while: then the terminals go on from memory, what waits is shown unstored, and what
+// does not fit any more is dropped into a gap that is stored once storing works.
 import { sqliteCode } from '../errors.ts';
 import { CommitPolicy, MAX_COMMIT_BYTES } from './commit-policy.ts';
-import { activityUnsaved, applySlice } from './session-book.ts';
+import { activityUnsaved, applyShown, applySlice } from './session-book.ts';
 import type { SessionBook, SessionRecord } from './session-book.ts';
-import type { CommittedEntry, JournalNotice, MarkEntry, SessionId } from './types.ts';
+import type { CommittedEntry, HostSession, JournalNotice, MarkEntry, SessionId } from './types.ts';
 import { WriteQueue } from './write-queue.ts';
-import type { Slice } from './write-queue.ts';
+import type { Slice, UnstoredPart } from './write-queue.ts';
 import type { ActivitySave, JournalWriter, StoredSlice } from './writer.ts';
+
+/** For so long a failure only delays: a busy file, a full disk that is just being freed (ms). Viewers learn of the pause at once. */
+const SHOW_UNSTORED_AFTER_MS = 1000;
+/** Unstored output kept of a session (bytes): some screens, and what a client that comes back a moment later has missed. */
+const RING_BYTES = 1024 * 1024;
+/** Of all sessions together (bytes): the largest give way. */
+const ALL_RINGS_BYTES = 32 * 1024 * 1024;
 
 /** Pauses between attempts while storing fails (ms): viewers learn of it within 2 s, and a freed disk is noticed as soon. */
 const FIRST_RETRY_MS = 250;
@@ -20,6 +29,8 @@ export interface CommitterOptions {
   readonly writer: JournalWriter;
   readonly book: SessionBook;
   readonly monotonicNow: () => number;
+  /** Wall clock, epoch milliseconds. */
+  readonly now: () => number;
   readonly onNotice: (notice: JournalNotice) => void;
   /** After each commit, before it is reported. */
   readonly onStored: () => void;
@@ -31,6 +42,8 @@ interface Pause {
   readonly sinceMs: number;
   cause: unknown;
   retryMs: number;
+  /** What waits is shown unstored. */
+  showing: boolean;
 }
 
 export class Committer {
@@ -38,6 +51,8 @@ export class Committer {
   readonly #queue = new WriteQueue();
   readonly #policy: CommitPolicy;
   #immediate: NodeJS.Immediate | undefined;
+  #showing: NodeJS.Immediate | undefined;
+  #gapBytes = 0;
   /** For the next window, or while paused for the next attempt. */
   #timer: NodeJS.Timeout | undefined;
   #timerAtMs = 0;
@@ -66,8 +81,24 @@ export class Committer {
     return this.#queue.bytes;
   }
 
-  queuedBytesOf(session: number): number {
-    return this.#queue.bytesOf(session) ?? 0;
+  /** Output that was shown and then dropped, unstored, since the start (bytes). */
+  get gapBytes(): number {
+    return this.#gapBytes;
+  }
+
+  /** Bytes that wait to be shown: what is shown already holds no terminal back. */
+  waitingBytesOf(session: number): number {
+    return this.#queue.unshownBytesOf(session);
+  }
+
+  /** What was shown and is not stored; undefined when everything shown is stored. */
+  unstored(session: number): UnstoredPart | undefined {
+    return this.#queue.unstored(session);
+  }
+
+  /** Nothing is stored, and the terminals go on without. */
+  get showsUnstored(): boolean {
+    return this.#pause?.showing === true;
   }
 
   setListener(listener: (entries: readonly CommittedEntry[]) => void): void {
@@ -124,10 +155,18 @@ export class Committer {
   stop(): void {
     this.#stopped = true;
     clearImmediate(this.#immediate);
+    clearImmediate(this.#showing);
     clearTimeout(this.#timer);
   }
 
   #schedule(): void {
+    if (this.#pause?.showing === true && !this.#stopped) {
+      this.#showing ??= setImmediate(() => {
+        this.#showing = undefined;
+        this.#showUnstored();
+      });
+      return;
+    }
     if (this.#immediate !== undefined || this.#pause !== null || this.#stopped) return;
     const nowMs = this.#options.monotonicNow();
     const decision = this.#policy.decide(this.#queue, nowMs);
@@ -180,11 +219,12 @@ export class Committer {
     this.#queue.drop(slices);
     this.#policy.committed(nowMs);
     for (const record of active) record.activitySavedAt = record.lastActivityAt;
+    const seen = batch.map(({ record }) => record.committed);
     batch.forEach(({ slice, record }, at) => applySlice(record, slice, rows[at]));
     onStored();
     for (const { record } of batch) this.#options.onGrown(record);
     this.#storingWorks(nowMs);
-    this.#deliver(batch.flatMap(({ slice, record }) => entriesOf(record.committed.id, slice)));
+    this.#deliver(batch.flatMap(({ slice, record }, at) => behindWhatWasSeen(entriesOf(record.committed.id, slice), seen[at])));
     return true;
   }
 
@@ -202,13 +242,17 @@ export class Committer {
   /** Any failure is treated alike: output waits in the queue, the host stops reading, and the commit is tried again. */
   #storingFailed(cause: unknown, nowMs: number): void {
     if (this.#pause === null) {
-      this.#pause = { sinceMs: nowMs, cause, retryMs: FIRST_RETRY_MS };
+      this.#pause = { sinceMs: nowMs, cause, retryMs: FIRST_RETRY_MS, showing: false };
       this.#options.onNotice({ kind: 'storage-paused', code: sqliteCode(cause), pendingBytes: this.#queue.bytes, cause });
     } else {
       this.#pause.cause = cause;
       this.#pause.retryMs = Math.min(this.#pause.retryMs * 2, MAX_RETRY_MS);
     }
     if (this.#stopped) return;
+    if (!this.#pause.showing && nowMs - this.#pause.sinceMs >= SHOW_UNSTORED_AFTER_MS) {
+      this.#pause.showing = true;
+      this.#showUnstored();
+    }
     this.#setTimer(this.#pause.retryMs, () => {
       try {
         // Also when nothing is queued any more: an empty transaction tells whether storing works again.
@@ -217,6 +261,39 @@ export class Committer {
         this.#schedule();
       }
     });
+  }
+
+  /** What waits reaches the listener unstored; beyond the bounds the oldest of it is dropped into a gap. */
+  #showUnstored(): void {
+    const { book, monotonicNow } = this.#options;
+    const shown: CommittedEntry[] = [];
+    for (const session of this.#queue.sessions()) {
+      const record = book.byKey(session);
+      const place = this.#queue.holdPlace(session, record.nextMark, this.#options.now());
+      if (place !== null) {
+        record.nextMark += 1;
+        record.gaps.push({ offset: place.offset, mark: place.mark, lostBytes: 0 });
+      }
+      const part = this.#queue.takeUnshown(session);
+      shown.push(...entriesOfPart(record.committed.id, part));
+      applyShown(record, part);
+      this.#forgetOldest(record, RING_BYTES);
+    }
+    for (const session of this.#queue.sessions()) {
+      const over = this.#queue.bytes - ALL_RINGS_BYTES;
+      if (over <= 0) break;
+      this.#forgetOldest(book.byKey(session), Math.max(0, (this.#queue.bytesOf(session) ?? 0) - over));
+    }
+    if (shown.length > 0) this.#deliver(shown);
+    this.#policy.committed(monotonicNow());
+  }
+
+  #forgetOldest(record: SessionRecord, maxBytes: number): void {
+    const lost = this.#queue.forgetOldest(record.key, maxBytes);
+    const gap = record.gaps.at(-1);
+    if (lost === 0 || gap === undefined) return;
+    gap.lostBytes += lost;
+    this.#gapBytes += lost;
   }
 
   #storingWorks(nowMs: number): void {
@@ -247,6 +324,31 @@ function entriesOf(sessionId: SessionId, slice: Slice): CommittedEntry[] {
     pushOutput(entry.offset);
     entries.push({ kind: 'mark', sessionId, entry });
   }
-  pushOutput(slice.endOffset);
+  pushOutput(slice.offset + slice.bytes.length);
   return entries;
+}
+
+function entriesOfPart(sessionId: SessionId, { offset, items }: UnstoredPart): CommittedEntry[] {
+  let at = offset;
+  return items.map((item): CommittedEntry => {
+    if (item.kind === 'bytes') {
+      const entry = { kind: 'output', sessionId, offset: at, bytes: item.bytes } as const;
+      at += item.bytes.length;
+      return entry;
+    }
+    if (item.entry.kind === 'gap') at += item.entry.lostBytes;
+    return { kind: 'mark', sessionId, entry: item.entry };
+  });
+}
+
+/** Without what was shown before it was stored. */
+function behindWhatWasSeen(entries: readonly CommittedEntry[], seen: HostSession | undefined): CommittedEntry[] {
+  if (seen === undefined) return [...entries];
+  return entries.flatMap((entry): CommittedEntry[] => {
+    if (entry.kind === 'mark') return entry.entry.mark > seen.lastMark ? [entry] : [];
+    const cut = Math.max(0, seen.endOffset - entry.offset);
+    return cut >= entry.bytes.length
+      ? []
+      : [cut === 0 ? entry : { ...entry, offset: entry.offset + cut, bytes: entry.bytes.subarray(cut) }];
+  });
 }

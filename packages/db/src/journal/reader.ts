@@ -99,6 +99,7 @@ export class JournalReader {
     const more = cutMark !== undefined || nextOffset < request.toOffset;
     return {
       kind: 'page',
+      fromOffset,
       firstOffset,
       endOffset,
       pieces: pieces.map(({ piece }) => piece),

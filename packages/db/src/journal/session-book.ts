@@ -4,7 +4,7 @@
 import { assertNever } from '../assert-never.ts';
 import { InvariantError, StorageError } from '../errors.ts';
 import { PositionIndex } from './position-index.ts';
-import type { Slice } from './write-queue.ts';
+import type { Slice, UnstoredPart } from './write-queue.ts';
 import type { StoredSlice } from './writer.ts';
 import type { HostSession, MarkEntry, ProcessIdentity, SessionId } from './types.ts';
 
@@ -171,6 +171,20 @@ function applyMark(session: HostSession, entry: MarkEntry): HostSession {
   }
 }
 
+/** What the listener was shown before it could be stored: others see it as they see what is stored. */
+export function applyShown(record: SessionRecord, { offset, items }: UnstoredPart): void {
+  let endOffset = offset;
+  let session = record.committed;
+  for (const item of items) {
+    if (item.kind === 'bytes') endOffset += item.bytes.length;
+    else {
+      if (item.entry.kind === 'gap') endOffset += item.entry.lostBytes;
+      session = applyMark(session, item.entry);
+    }
+  }
+  record.committed = { ...session, endOffset: Math.max(session.endOffset, endOffset) };
+}
+
 /** What a stored slice changes; it lies in these rows of the logs. */
 export function applySlice(record: SessionRecord, slice: Slice, rows: StoredSlice | undefined): void {
   if (rows === undefined) throw new InvariantError(`output of session ${record.committed.id} was stored without a row`);
@@ -181,6 +195,11 @@ export function applySlice(record: SessionRecord, slice: Slice, rows: StoredSlic
     record.markIndex.add(entry.offset, row);
   });
   const { committed } = record;
-  const grown = { ...committed, endOffset: slice.endOffset, storedBytes: committed.storedBytes + slice.bytes.length };
-  record.committed = slice.marks.reduce(applyMark, grown);
+  const grown = {
+    ...committed,
+    endOffset: Math.max(committed.endOffset, slice.endOffset),
+    storedBytes: committed.storedBytes + slice.bytes.length,
+  };
+  // What was shown unstored is in the view already.
+  record.committed = slice.marks.filter((entry) => entry.mark > committed.lastMark).reduce(applyMark, grown);
 }

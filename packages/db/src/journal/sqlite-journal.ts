@@ -13,6 +13,7 @@ import { Purger } from './purger.ts';
 import { makeRecord, noteActivity, takeTimeMark, viewOf } from './session-book.ts';
 import type { Gap, SessionBook, SessionRecord } from './session-book.ts';
 import { Trimmer } from './trimmer.ts';
+import { firstUnstoredMark, unstoredPage } from './unstored-page.ts';
 import { WalSync } from './wal-sync.ts';
 import { JournalWriter } from './writer.ts';
 import type {
@@ -73,12 +74,16 @@ export class SqliteJournal implements AsyncDisposable {
   readonly #trimmer: Trimmer;
   /** Null when SQLite syncs every commit by itself. */
   readonly #walSync: WalSync | null;
+  #storageListener: ((storage: StorageState) => void) | undefined;
   #closing: Promise<void> | undefined;
 
   /** Takes over `db`, which openDatabase has prepared. */
   constructor(db: Database.Database, options: JournalOptions) {
     const { path } = options;
-    const onNotice = options.onNotice ?? (() => {});
+    const onNotice = (notice: JournalNotice): void => {
+      options.onNotice?.(notice);
+      if (notice.kind === 'storage-paused' || notice.kind === 'storage-resumed') this.#storageListener?.(this.stats().storage);
+    };
     const monotonicNow = options.monotonicNow ?? (() => performance.now());
     const { book, ends } = loadJournal(db);
     const writer = new JournalWriter(db, ends);
@@ -91,7 +96,15 @@ export class SqliteJournal implements AsyncDisposable {
     this.#book = book;
     this.#writer = writer;
     this.#trimmer = new Trimmer({ writer, onStep: onStored, onBlank: (trimmed) => onNotice({ kind: 'trimmed-blank', ...trimmed }) });
-    this.#committer = new Committer({ writer, book, monotonicNow, onNotice, onStored, onGrown: (record) => this.#trimmer.grown(record) });
+    this.#committer = new Committer({
+      writer,
+      book,
+      monotonicNow,
+      now: options.now ?? Date.now,
+      onNotice,
+      onStored,
+      onGrown: (record) => this.#trimmer.grown(record),
+    });
     this.#reader = new HistoryReader({ path, onFailure: (cause) => onNotice({ kind: 'reader-failed', cause }) });
     this.#purger = new Purger(writer, onStored);
     this.#walSync =
@@ -213,7 +226,9 @@ export class SqliteJournal implements AsyncDisposable {
     if (bytes.length === 0) return record.queuedEnd;
     const at = this.#now();
     noteActivity(record, at);
-    if (takeTimeMark(record, this.#monotonicNow())) this.#committer.pushMark(record, (mark) => ({ kind: 'time', ...mark, at }));
+    // Marks are kept when their output is dropped: in a pause of days times would fill the memory.
+    if (!this.#committer.showsUnstored && takeTimeMark(record, this.#monotonicNow()))
+      this.#committer.pushMark(record, (mark) => ({ kind: 'time', ...mark, at }));
     this.#committer.pushBytes(record, bytes);
     return record.queuedEnd;
   }
@@ -243,11 +258,15 @@ export class SqliteJournal implements AsyncDisposable {
 
   pendingBytes(id: SessionId): number {
     const record = this.#book.find(id);
-    return record === undefined ? 0 : this.#committer.queuedBytesOf(record.key);
+    return record === undefined ? 0 : this.#committer.waitingBytesOf(record.key);
   }
 
   onCommitted(listener: (entries: readonly CommittedEntry[]) => void): void {
     this.#committer.setListener(listener);
+  }
+
+  onStorage(listener: (storage: StorageState) => void): void {
+    this.#storageListener = listener;
   }
 
   async history(request: HistoryRequest, signal: AbortSignal): Promise<HistoryPage> {
@@ -261,11 +280,35 @@ export class SqliteJournal implements AsyncDisposable {
     if (fromOffset < firstOffset) return { kind: 'trimmed', firstOffset, endOffset };
     // Nothing is newer: no need to wake the worker for that.
     if (fromOffset >= endOffset && afterMark >= lastMark) {
-      return { kind: 'page', firstOffset, endOffset, pieces: [], marks: [], bytes: new Uint8Array(0), next: null };
+      return { kind: 'page', fromOffset, firstOffset, endOffset, pieces: [], marks: [], bytes: new Uint8Array(0), next: null };
     }
-    const place = placeAmongGaps(record.gaps, fromOffset, afterMark);
-    const { tailIndex, markIndex } = record;
     const maxBytes = Math.min(Math.max(request.maxBytes, 1), MAX_PAGE_BYTES);
+    const unstored = this.#committer.unstored(record.key);
+    const storedMarks = unstored ? (firstUnstoredMark(unstored) ?? Infinity) - 1 : Infinity;
+    if (unstored && (fromOffset > unstored.offset || (fromOffset === unstored.offset && afterMark >= storedMarks))) {
+      const toOffset = Math.max(fromOffset, request.toOffset);
+      return unstoredPage(unstored, { fromOffset, afterMark, toOffset, maxBytes, firstOffset, endOffset });
+    }
+    const page = await this.#storedPage(
+      record,
+      { ...request, maxBytes, toOffset: Math.min(request.toOffset, unstored?.offset ?? endOffset) },
+      signal,
+    );
+    if (!unstored || page.kind !== 'page' || page.next !== null || request.toOffset < unstored.offset) return page;
+    // What follows is not in the file yet.
+    return { ...page, endOffset, next: { offset: unstored.offset, mark: Math.max(afterMark, page.marks.at(-1)?.mark ?? 0), cursor: '0' } };
+  }
+
+  #storedPage(record: SessionRecord, request: HistoryRequest, signal: AbortSignal): Promise<HistoryPage> {
+    const { fromOffset, afterMark, maxBytes } = request;
+    const { tailIndex, markIndex } = record;
+    const { endOffset } = record.committed;
+    const unstoredFrom = this.#committer.unstored(record.key)?.offset ?? Infinity;
+    const place = placeAmongGaps(
+      record.gaps.filter(({ offset }) => offset < unstoredFrom),
+      fromOffset,
+      afterMark,
+    );
     const toOffset = Math.max(place.fromOffset, Math.min(request.toOffset, endOffset));
     const pageLimit = Math.min(toOffset, place.fromOffset + maxBytes + MAX_SEGMENT_BYTES, place.gap?.offset ?? toOffset);
     const tailRow = tailIndex.rowBefore(place.fromOffset);

@@ -115,6 +115,8 @@ export interface HistoryPosition {
 export type HistoryPage =
   | {
       readonly kind: 'page';
+      /** Where the page begins: what was asked for, or behind the gap in which that lies. */
+      readonly fromOffset: number;
       readonly firstOffset: number;
       readonly endOffset: number;
       readonly pieces: readonly HistoryPiece[];

@@ -3,6 +3,9 @@
 // A batch is looked at, written, and only then dropped, so a commit that fails has lost nothing. Between peek and drop nothing may
 // be queued (the writer is synchronous). The queue has no bound of its own: the host stops reading a terminal whose pending bytes
 // are too many.
+//
+// While nothing can be stored, what waits may be shown all the same. Then the queue of a session is a ring: a gap mark stands in front of what
+// was shown unstored, and when the ring is full its oldest bytes are dropped into that gap. Once storing works, the gap is stored as it is.
 import { InvariantError } from '../errors.ts';
 import type { PendingEntries } from './commit-policy.ts';
 import type { MarkEntry } from './types.ts';
@@ -10,17 +13,18 @@ import type { MarkEntry } from './types.ts';
 /** Waiting output up to which a session goes before those with more (bytes): echoes and prompts do not queue behind a flood. */
 const SMALL_BYTES = 16 * 1024;
 
-type QueuedItem = { readonly kind: 'bytes'; readonly bytes: Uint8Array } | { readonly kind: 'mark'; readonly entry: MarkEntry };
+export type QueuedItem = { readonly kind: 'bytes'; readonly bytes: Uint8Array } | { readonly kind: 'mark'; readonly entry: MarkEntry };
 
 /** Part of a batch: the beginning of one session's queue. */
 export interface Slice {
   readonly session: number;
   /** Offset of the first byte. */
   readonly offset: number;
+  /** Behind the last byte; behind the gap when it ends with one (a row of output has no holes). */
   readonly endOffset: number;
   /** The output, joined; empty when only marks wait. Must not be changed. */
   readonly bytes: Uint8Array;
-  /** In order; their offsets lie in [offset, endOffset]. */
+  /** In order; their offsets lie in [offset, offset + bytes]. */
   readonly marks: readonly MarkEntry[];
   /** Items of the queue that are in here whole, and how much of the next one. */
   readonly wholeItems: number;
@@ -33,7 +37,17 @@ interface SessionQueue {
   bytes: number;
   /** Offset of the first queued byte. */
   offset: number;
+  /** Behind the last one, and the gaps between. */
+  end: number;
   oldestMs: number;
+  /** Items from the front that were shown before they were stored. */
+  shown: number;
+}
+
+/** What was shown and is not stored. */
+export interface UnstoredPart {
+  readonly offset: number;
+  readonly items: readonly QueuedItem[];
 }
 
 export class WriteQueue implements PendingEntries {
@@ -59,11 +73,94 @@ export class WriteQueue implements PendingEntries {
     const queue = this.#queueAt(session, offset, nowMs);
     queue.items.push({ kind: 'bytes', bytes });
     queue.bytes += bytes.length;
+    queue.end += bytes.length;
     this.#bytes += bytes.length;
   }
 
   pushMark(session: number, entry: MarkEntry, nowMs: number): void {
-    this.#queueAt(session, entry.offset, nowMs).items.push({ kind: 'mark', entry });
+    const queue = this.#queueAt(session, entry.offset, nowMs);
+    queue.items.push({ kind: 'mark', entry });
+    if (entry.kind === 'gap') queue.end += entry.lostBytes;
+  }
+
+  /** Sessions that have something waiting, with the most first. */
+  sessions(): readonly number[] {
+    return [...this.#queues.values()].toSorted((a, b) => b.bytes - a.bytes).map(({ session }) => session);
+  }
+
+  /** Bytes that wait and were not shown. */
+  unshownBytesOf(session: number): number {
+    const queue = this.#queues.get(session);
+    if (queue === undefined) return 0;
+    return queue.shown === 0 ? queue.bytes : bytesIn(queue.items.slice(queue.shown));
+  }
+
+  /**
+   * From here on what waits of this session may be shown unstored: puts a gap of no bytes in front of it, which takes what is dropped later.
+   * The marks behind it are numbered anew. Null when there is one already.
+   */
+  holdPlace(session: number, nextMark: number, at: number): Extract<MarkEntry, { kind: 'gap' }> | null {
+    const queue = this.#queues.get(session);
+    if (queue === undefined) throw new InvariantError('nothing waits of this session');
+    if (queue.items.some(isGap)) return null;
+    const rest = queue.items.slice(queue.shown);
+    const first = rest.find((item) => item.kind === 'mark');
+    const entry = { kind: 'gap', offset: queue.end - spanOf(rest), mark: first?.entry.mark ?? nextMark, at, lostBytes: 0 } as const;
+    const moved = rest.map((item): QueuedItem =>
+      item.kind === 'mark' ? { kind: 'mark', entry: { ...item.entry, mark: item.entry.mark + 1 } } : item,
+    );
+    queue.items = [...queue.items.slice(0, queue.shown), { kind: 'mark', entry }, ...moved];
+    return entry;
+  }
+
+  /** What waits and was not shown yet; from now on it counts as shown. */
+  takeUnshown(session: number): UnstoredPart {
+    const queue = this.#queues.get(session);
+    if (queue === undefined) return { offset: 0, items: [] };
+    const items = queue.items.slice(queue.shown);
+    queue.shown = queue.items.length;
+    return { offset: queue.end - spanOf(items), items };
+  }
+
+  /** What was shown and is not stored; undefined when there is nothing of the kind. */
+  unstored(session: number): UnstoredPart | undefined {
+    const queue = this.#queues.get(session);
+    if (queue === undefined || queue.shown === 0) return undefined;
+    return { offset: queue.offset, items: queue.items.slice(0, queue.shown) };
+  }
+
+  /**
+   * Drops the oldest bytes behind the place held, until at most `maxBytes` wait. Marks among them are kept and move behind the gap. Returns
+   * the bytes dropped; the gap has grown by them.
+   */
+  forgetOldest(session: number, maxBytes: number): number {
+    const queue = this.#queues.get(session);
+    const place = queue?.items.findIndex(isGap) ?? -1;
+    const held = queue?.items[place];
+    if (queue === undefined || held?.kind !== 'mark' || held.entry.kind !== 'gap') return 0;
+    let lost = 0;
+    const kept: QueuedItem[] = [];
+    const rest = queue.items.slice(place + 1);
+    while (queue.bytes - lost > maxBytes && rest.length > 0) {
+      const item = rest.shift();
+      if (item?.kind === 'mark') kept.push(item);
+      else if (item !== undefined) {
+        const dropped = Math.min(item.bytes.length, queue.bytes - lost - maxBytes);
+        lost += dropped;
+        if (dropped < item.bytes.length) rest.unshift({ kind: 'bytes', bytes: item.bytes.subarray(dropped) });
+        else if (place + 1 < queue.shown) queue.shown -= 1;
+      }
+    }
+    const end = held.entry.offset + held.entry.lostBytes + lost;
+    queue.items = [
+      ...queue.items.slice(0, place),
+      { kind: 'mark', entry: { ...held.entry, lostBytes: held.entry.lostBytes + lost } },
+      ...kept.map((item): QueuedItem => (item.kind === 'mark' ? { kind: 'mark', entry: { ...item.entry, offset: end } } : item)),
+      ...rest,
+    ];
+    queue.bytes -= lost;
+    this.#bytes -= lost;
+    return lost;
   }
 
   /**
@@ -88,7 +185,7 @@ export class WriteQueue implements PendingEntries {
       // With no room left marks alone could still go, but the next transaction is soon enough for them.
       if (room <= 0) break;
       const slice = cut(queue, room);
-      room -= slice.endOffset - slice.offset;
+      room -= slice.bytes.length;
       slices.push(slice);
     }
     return slices;
@@ -106,6 +203,7 @@ export class WriteQueue implements PendingEntries {
       queue.bytes -= slice.bytes.length;
       queue.offset = slice.endOffset;
       queue.items = rest;
+      queue.shown = Math.max(0, queue.shown - slice.wholeItems);
       // What is left keeps its age: it goes before younger output next time.
       if (rest.length === 0) this.#queues.delete(slice.session);
     }
@@ -120,14 +218,29 @@ export class WriteQueue implements PendingEntries {
   #queueAt(session: number, offset: number, nowMs: number): SessionQueue {
     const queue = this.#queues.get(session);
     if (queue === undefined) {
-      const created: SessionQueue = { session, items: [], bytes: 0, offset, oldestMs: nowMs };
+      const created: SessionQueue = { session, items: [], bytes: 0, offset, end: offset, oldestMs: nowMs, shown: 0 };
       this.#queues.set(session, created);
       return created;
     }
-    if (queue.offset + queue.bytes !== offset)
-      throw new InvariantError(`output queued at ${offset}, expected ${queue.offset + queue.bytes}`);
+    if (queue.end !== offset) throw new InvariantError(`output queued at ${offset}, expected ${queue.end}`);
     return queue;
   }
+}
+
+function isGap(item: QueuedItem): boolean {
+  return item.kind === 'mark' && item.entry.kind === 'gap';
+}
+
+function bytesIn(items: readonly QueuedItem[]): number {
+  return items.reduce((sum, item) => sum + (item.kind === 'bytes' ? item.bytes.length : 0), 0);
+}
+
+/** What these items take of the stream's offsets. */
+function spanOf(items: readonly QueuedItem[]): number {
+  return items.reduce(
+    (sum, item) => sum + (item.kind === 'bytes' ? item.bytes.length : item.entry.kind === 'gap' ? item.entry.lostBytes : 0),
+    0,
+  );
 }
 
 function cut(queue: SessionQueue, room: number): Slice {
@@ -136,9 +249,15 @@ function cut(queue: SessionQueue, room: number): Slice {
   let length = 0;
   let wholeItems = 0;
   let partBytes = 0;
+  let lost = 0;
   for (const item of queue.items) {
     if (item.kind === 'mark') {
       marks.push(item.entry);
+      if (item.entry.kind === 'gap' && item.entry.lostBytes > 0) {
+        lost = item.entry.lostBytes;
+        wholeItems += 1;
+        break;
+      }
     } else {
       const left = room - length;
       if (item.bytes.length > left) {
@@ -154,5 +273,5 @@ function cut(queue: SessionQueue, room: number): Slice {
   }
   const [only] = chunks;
   const bytes = chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, length);
-  return { session: queue.session, offset: queue.offset, endOffset: queue.offset + length, bytes, marks, wholeItems, partBytes };
+  return { session: queue.session, offset: queue.offset, endOffset: queue.offset + length + lost, bytes, marks, wholeItems, partBytes };
 }

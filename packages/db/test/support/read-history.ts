@@ -55,10 +55,15 @@ type Page = Extract<HistoryPage, { kind: 'page' }>;
 /** Returns where the page ends. */
 function addPage(stream: Stream, page: Page, from: { offset: number; mark: number }, limit: number): number {
   const decoded = decodePieces(page);
+  // What was asked for lies in a gap: the page begins behind it.
+  from = { offset: Math.max(from.offset, page.fromOffset), mark: from.mark };
   const first = decoded[0];
   const last = decoded.at(-1);
   const reach = last === undefined ? from.offset : last.offset + last.bytes.length;
-  const end = page.next === null ? Math.min(Math.max(reach, from.offset), Math.max(limit, from.offset)) : page.next.offset;
+  const gap = page.marks.at(-1);
+  const lost = gap?.kind === 'gap' ? gap.lostBytes : 0;
+  const end =
+    page.next === null ? Math.min(Math.max(reach + lost, from.offset), Math.max(limit, from.offset)) - lost : page.next.offset - lost;
   if (first !== undefined && first.offset > from.offset) throw new Error(`output begins at ${first.offset}, asked for ${from.offset}`);
   if (end > Math.max(reach, from.offset)) throw new Error(`the page claims to end at ${end}, its output at ${reach}`);
 
@@ -81,9 +86,11 @@ function addPage(stream: Stream, page: Page, from: { offset: number; mark: numbe
     lastMark = entry.mark;
   }
   take(end);
+  // Behind the gap that ends the page.
+  at += lost;
   if (page.next !== null && page.next.mark !== lastMark)
     throw new Error(`next says mark ${page.next.mark}, the page's last is ${lastMark}`);
-  return end;
+  return at;
 }
 
 function decodePieces(page: Page): { offset: number; bytes: Uint8Array }[] {

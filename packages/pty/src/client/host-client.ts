@@ -19,7 +19,14 @@ const SHUTDOWN_TIMEOUT_MS = 20_000;
 /** Requests without a reply yet: a host that takes so long is not going to be helped by more. */
 const MAX_PENDING = 10_000;
 
-const EVENT_TYPES: { readonly [T in HostEvent['type']]: true } = { output: true, mark: true, session: true, removed: true, lagged: true };
+const EVENT_TYPES: { readonly [T in HostEvent['type']]: true } = {
+  output: true,
+  mark: true,
+  session: true,
+  removed: true,
+  storage: true,
+  lagged: true,
+};
 
 export type RequestFields<T extends RequestType> = Omit<Extract<Request, { type: T }>, 'type' | 'id'>;
 

@@ -117,6 +117,10 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     });
   });
 
+  journal.onStorage((storage) => {
+    for (const peer of peers) peer.storage(storage);
+  });
+
   const listener = await listen({
     socketPath,
     log,

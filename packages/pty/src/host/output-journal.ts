@@ -3,7 +3,16 @@
 //
 // Order: everything appended to one session becomes visible in the order of the calls. Nothing reaches a follower before
 // `onCommitted` has reported it: commit before show.
-import type { BasePlace, EndReason, HistoryPiece, HostSession, MarkEntry, RunState, SessionId } from '../protocol/messages.ts';
+import type {
+  BasePlace,
+  EndReason,
+  HistoryPiece,
+  HostSession,
+  MarkEntry,
+  RunState,
+  SessionId,
+  StorageState,
+} from '../protocol/messages.ts';
 
 export interface NewSession {
   readonly id: SessionId;
@@ -42,6 +51,8 @@ export type BaseCheckpoint = BasePlace & { readonly state: Uint8Array };
 export type HistoryPage =
   | {
       readonly kind: 'page';
+      /** Where the page begins: what was asked for, or behind the gap in which that lies. */
+      readonly fromOffset: number;
       readonly firstOffset: number;
       readonly endOffset: number;
       readonly pieces: readonly HistoryPiece[];
@@ -88,6 +99,9 @@ export interface OutputJournal {
   /** Entries in the order of commit; called synchronously after each commit. One listener. */
   onCommitted(listener: (entries: readonly CommittedEntry[]) => void): void;
 
+  /** Storing has stopped, or goes on. One listener. */
+  onStorage(listener: (storage: StorageState) => void): void;
+
   /** Reads committed history off the main thread. Rejects with StorageError or AbortError. */
   history(
     request: {
@@ -101,7 +115,7 @@ export interface OutputJournal {
     signal: AbortSignal,
   ): Promise<HistoryPage>;
 
-  stats(): { readonly journalBytes: number; readonly storage: 'ok' | 'paused' | 'memory' };
+  stats(): { readonly journalBytes: number; readonly storage: StorageState };
   /** Commits what is queued. */
   flush(): void;
   /** Flushes, stops workers and timers, closes the file. */

@@ -49,6 +49,7 @@ function setUp(change: Partial<typeof defaultHostLimits> = {}) {
       else if (message.type === 'session') texts.push(`news ${message.session.id}`);
       else if (message.type === 'mark') texts.push(`${message.sessionId} mark ${message.entry.mark}`);
       else if (message.type === 'reply' || message.type === 'error') texts.push(`${message.type} ${message.id}`);
+      else if (message.type === 'storage') texts.push(`storage ${message.storage}`);
       else texts.push(`${message.type} ${message.sessionId}`);
     }
     return texts;

@@ -5,7 +5,7 @@
 // Invariant: whatever the peer does, memory is bounded: pushes by `peerQueueBytes` (beyond it the session with the most is dropped
 // and its follower told `lagged`), news by the number of sessions (the newest wins), replies by reading no more requests (peer.ts).
 import { encodeFrame } from '../protocol/framing.ts';
-import type { HostEvent, HostSession, Reply, SessionId } from '../protocol/messages.ts';
+import type { HostEvent, HostSession, Reply, SessionId, StorageState } from '../protocol/messages.ts';
 import type { HostLimits } from './limits.ts';
 import type { CommittedEntry } from './output-journal.ts';
 
@@ -46,6 +46,7 @@ export class PeerOutbox {
   readonly #lagged = new Set<SessionId>();
   readonly #lanes = new Map<SessionId, Lane>();
   #lanesBytes = 0;
+  #storage: StorageState | undefined;
 
   constructor(options: PeerOutboxOptions) {
     this.#options = options;
@@ -91,6 +92,11 @@ export class PeerOutbox {
     this.pump();
   }
 
+  storage(storage: StorageState): void {
+    this.#storage = storage;
+    this.pump();
+  }
+
   /** Entries in the order of their commit; those of sessions that this peer does not follow are left out. Call `pump` after. */
   push(entries: readonly CommittedEntry[]): void {
     for (const entry of entries) {
@@ -118,6 +124,11 @@ export class PeerOutbox {
       wire.write(encodeFrame(event, body));
       return true;
     };
+    if (this.#storage !== undefined) {
+      const storage = this.#storage;
+      this.#storage = undefined;
+      return send({ type: 'storage', storage });
+    }
     for (const id of this.#removed) {
       this.#removed.delete(id);
       return send({ type: 'removed', sessionId: id });

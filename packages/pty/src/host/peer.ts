@@ -7,7 +7,7 @@ import { HostRequestError, messageOf } from '../errors.ts';
 import { FrameDecoder, FrameError, MAX_FRAME_BEFORE_HELLO_BYTES, MAX_FRAME_TO_HOST_BYTES } from '../protocol/framing.ts';
 import type { Frame } from '../protocol/framing.ts';
 import { PROTOCOL_VERSION } from '../protocol/messages.ts';
-import type { Reply, Request, SessionId } from '../protocol/messages.ts';
+import type { Reply, Request, SessionId, StorageState } from '../protocol/messages.ts';
 import { parseRequest } from '../protocol/validate.ts';
 import type { Asker } from './asker.ts';
 import type { Clock, Timer } from './clock.ts';
@@ -113,6 +113,10 @@ export class Peer {
 
   removed(id: SessionId): void {
     if (this.#welcome) this.#outbox.removed(id);
+  }
+
+  storage(storage: StorageState): void {
+    if (this.#welcome) this.#outbox.storage(storage);
   }
 
   push(entries: readonly CommittedEntry[]): void {

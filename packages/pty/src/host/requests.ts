@@ -110,8 +110,8 @@ export function makeHandlers(core: HostCore): Handlers {
           firstOffset: page.firstOffset,
         });
       }
-      const { firstOffset, endOffset, pieces, marks, next, bytes } = page;
-      return { reply: { firstOffset, endOffset, pieces, marks, next }, body: bytes };
+      const { fromOffset: begins, firstOffset, endOffset, pieces, marks, next, bytes } = page;
+      return { reply: { fromOffset: begins, firstOffset, endOffset, pieces, marks, next }, body: bytes };
     },
     status: () => ({ reply: { host: core.status() } }),
     async shutdown() {

@@ -180,6 +180,9 @@ export type RequestType = Request['type'];
 
 // ---------------------------------------------------------------- replies (host to client)
 
+/** memory: no output is kept on disk, by choice. */
+export type StorageState = 'ok' | 'paused' | 'memory';
+
 export interface HostStatus {
   readonly pid: number;
   readonly version: string;
@@ -188,7 +191,7 @@ export interface HostStatus {
   /** With a living child. */
   readonly sessions: number;
   readonly journalBytes: number;
-  readonly storage: 'ok' | 'paused' | 'memory';
+  readonly storage: StorageState;
 }
 
 export interface ReplyBodies {
@@ -206,6 +209,8 @@ export interface ReplyBodies {
   readonly unfollow: Record<string, never>;
   /** bytes: the stored pieces, one after the other. `next` is null when toOffset (or the journal's end) was reached. */
   readonly history: {
+    /** Where the page begins: what was asked for, or behind the gap in which that lies. */
+    readonly fromOffset: number;
     readonly firstOffset: number;
     readonly endOffset: number;
     readonly pieces: readonly HistoryPiece[];
@@ -259,6 +264,11 @@ export type HostEvent =
    */
   | { readonly type: 'session'; readonly session: HostSession }
   | { readonly type: 'removed'; readonly sessionId: SessionId }
+  /**
+   * Storing has stopped or goes on. While it is paused, output is shown unstored, from a bounded memory; what does not fit becomes a gap.
+   * The present state comes with hello and status.
+   */
+  | { readonly type: 'storage'; readonly storage: StorageState }
   /** The follower read too slowly: pushes stopped; read on with `history` from where you are, then `follow` again. */
   | { readonly type: 'lagged'; readonly sessionId: SessionId };
 

@@ -137,6 +137,10 @@ export class MemoryJournal implements OutputJournal {
     return this.#stored.get(id)?.queuedBytes ?? 0;
   }
 
+  onStorage(): void {
+    // Memory never stops storing.
+  }
+
   onCommitted(listener: (entries: readonly CommittedEntry[]) => void): void {
     this.#listener = listener;
   }
@@ -159,6 +163,7 @@ export class MemoryJournal implements OutputJournal {
     const marks = stored.marks.filter((mark) => mark.mark > request.afterMark && mark.offset <= pageEnd);
     return Promise.resolve({
       kind: 'page',
+      fromOffset: request.fromOffset,
       firstOffset,
       endOffset,
       pieces: slices.map(({ offset, bytes }) => ({ offset, length: bytes.length, codec: 'none', storedLength: bytes.length, crc: null })),

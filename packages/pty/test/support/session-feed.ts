@@ -85,7 +85,7 @@ export class SessionFeed {
       if (!this.#reading) this.#catchUp();
       return;
     }
-    if (event.type === 'session' || event.type === 'removed' || event.sessionId !== this.#id) return;
+    if (event.type === 'session' || event.type === 'removed' || event.type === 'storage' || event.sessionId !== this.#id) return;
     if (this.#reading) {
       this.#held.push({ event, body });
       return;
