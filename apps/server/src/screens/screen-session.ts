@@ -197,8 +197,9 @@ export class ScreenSession {
   async #restore(): Promise<Emulator> {
     const stored = await this.#options.loadCheckpoint();
     const session = this.#options.session();
+    const isOfRun = stored && (stored.run === session.run || stored.offset <= session.runFromOffset);
     const usable =
-      stored && stored.offset >= session.firstOffset && stored.offset <= session.endOffset && stored.mark <= session.lastMark
+      stored && isOfRun && stored.offset >= session.firstOffset && stored.offset <= session.endOffset && stored.mark <= session.lastMark
         ? stored
         : null;
     const emulator = usable && (await this.#restoreFrom(usable));

@@ -363,8 +363,14 @@ export class OutputService implements OutputPort {
 function resumePosition(request: Attach, session: HostSession): StreamPosition | undefined {
   const known = request.lastEventId === undefined ? request.have : parseEventId(request.lastEventId);
   if (!known || known.run < 1) return undefined;
-  const isHeld = known.offset >= session.firstOffset && known.offset <= session.endOffset && known.mark <= session.lastMark;
+  const isHeld =
+    known.offset >= session.firstOffset && known.offset <= session.endOffset && known.mark <= session.lastMark && isOfRun(known, session);
   return isHeld ? { offset: known.offset, mark: known.mark } : undefined;
+}
+
+/** An earlier run ended where the newest begins: what a client has from behind that was never stored, and others' output stands there now. */
+function isOfRun(known: { readonly run: number; readonly offset: number }, session: HostSession): boolean {
+  return known.run === session.run || (known.run < session.run && known.offset <= session.runFromOffset);
 }
 
 /** Neighbouring outputs as one, up to the size of an event. */

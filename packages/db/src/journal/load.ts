@@ -57,7 +57,17 @@ function readSessions(db: Database.Database, segments: ReadonlyMap<number, Store
         .innerJoin('run', 'run.session', 'session.id')
         .where('run.run', '=', sql<number>`(select max(run) from run where run.session = session.id)`)
         .selectAll('session')
-        .select(['run.run', 'run.state', 'run.pid', 'run.start_time', 'run.boot_id', 'run.ended_at', 'run.reason', 'run.exit_code'])
+        .select([
+          'run.run',
+          'run.from_offset',
+          'run.state',
+          'run.pid',
+          'run.start_time',
+          'run.boot_id',
+          'run.ended_at',
+          'run.reason',
+          'run.exit_code',
+        ])
         .select('run.signal')
         .orderBy('session.id'),
     ),
@@ -67,6 +77,7 @@ function readSessions(db: Database.Database, segments: ReadonlyMap<number, Store
     const session: HostSession = {
       id: row.uuid,
       run: row.run,
+      runFromOffset: row.from_offset,
       // Both columns are written from these unions only; `state` has a check as well.
       state: row.state as RunState,
       reason: row.reason as EndReason | null,
@@ -192,6 +203,7 @@ interface NewestRun {
   first_offset: number;
   mark_floor: number;
   run: number;
+  from_offset: number;
   state: string;
   pid: number | null;
   start_time: string | null;

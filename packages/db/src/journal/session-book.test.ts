@@ -6,6 +6,7 @@ import type { HostSession } from './types.ts';
 const SESSION: HostSession = {
   id: 's',
   run: 1,
+  runFromOffset: 0,
   state: 'running',
   pid: 1,
   command: ['sh'],

@@ -408,6 +408,7 @@ function newSessionView(session: NewSession, size: MarkEntry): HostSession {
   return {
     ...session,
     run: 1,
+    runFromOffset: 0,
     state: 'starting',
     pid: null,
     lastActivityAt: session.createdAt,

@@ -9,6 +9,8 @@ export type EndReason = 'exit' | 'signal' | 'user' | 'idle' | 'limit' | 'host-lo
 export interface HostSession {
   readonly id: SessionId;
   readonly run: number;
+  /** Where the newest run's output begins. Positions of an earlier run behind it are of output that was never stored. */
+  readonly runFromOffset: number;
   readonly state: RunState;
   readonly pid: number | null;
   readonly command: readonly string[];

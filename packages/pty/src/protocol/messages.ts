@@ -19,6 +19,8 @@ export type EndReason = 'exit' | 'signal' | 'user' | 'idle' | 'limit' | 'host-lo
 export interface HostSession {
   readonly id: SessionId;
   readonly run: number;
+  /** Where the newest run's output begins. Positions of an earlier run behind it are of output that was never stored. */
+  readonly runFromOffset: number;
   readonly state: RunState;
   /** Null before the child exists and after it ended. */
   readonly pid: number | null;

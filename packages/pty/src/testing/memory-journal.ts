@@ -51,6 +51,7 @@ export class MemoryJournal implements OutputJournal {
     const session: HostSession = {
       ...fresh,
       run: 1,
+      runFromOffset: 0,
       state: 'starting',
       pid: null,
       lastActivityAt: fresh.createdAt,
