@@ -45,6 +45,7 @@ describe('verifying a journal', () => {
   it('a recorded gap is no hole, and neither is a segment that begins below the first kept byte', async () => {
     const { findings } = await findingsAfter((db) => {
       db.exec('update session set first_offset = 400');
+      db.exec("insert into base_checkpoint (session, off, cols, rows, version, crc, data) values (1, 400, 80, 24, 'v', 0, x'')");
       db.exec('delete from tail where id = 2');
       db.exec('update mark set kind = 4, lost_bytes = 1000, cols = null, rows = null where off = 1000 and kind = 2');
     });
@@ -69,7 +70,14 @@ describe('verifying a journal', () => {
     ['a mark behind all output', 'marks', 3000, 9000, 'update mark set off = 9000 where mark = (select max(mark) from mark)'],
     ['a size that no mark says', 'marks', undefined, undefined, 'update session set cols = 7'],
     ['a missing run', 'runs', undefined, undefined, 'update run set run = 2'],
-    ['a base checkpoint elsewhere', 'base', 5, 5, "insert into base_checkpoint values (1, 5, 80, 24, 'v', 0, x'')"],
+    ['a missing base checkpoint', 'base', 400, 400, 'update session set first_offset = 400'],
+    [
+      'a base checkpoint elsewhere',
+      'base',
+      5,
+      5,
+      "insert into base_checkpoint (session, off, cols, rows, version, crc, data) values (1, 5, 80, 24, 'v', 0, x'')",
+    ],
   ] as const)('finds %s', async (_what, kind, from, to, change) => {
     const { findings, id } = await findingsAfter((db) => db.exec(change));
     const range = from === undefined ? {} : { from, to };

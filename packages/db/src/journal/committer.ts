@@ -22,9 +22,16 @@ export interface CommitterOptions {
   readonly monotonicNow: () => number;
   readonly onNotice: (notice: JournalNotice) => void;
   /** After each commit, before it is reported. */
-  readonly onStored: () => void;
+  readonly onStored: (stored: StoredBatch) => void;
+  /** Whether commits that can wait should wait; `released` says when they need not any more. */
+  readonly held: () => boolean;
   /** After each commit, for each session that it stored something of. */
   readonly onGrown: (record: SessionRecord) => void;
+}
+
+export interface StoredBatch {
+  readonly slices: readonly Slice[];
+  readonly tookMs: number;
 }
 
 interface Pause {
@@ -120,6 +127,11 @@ export class Committer {
     return true;
   }
 
+  /** Commits need not wait any more. */
+  released(): void {
+    this.#schedule();
+  }
+
   /** No commit after this but by commitAll and commitSession. */
   stop(): void {
     this.#stopped = true;
@@ -154,7 +166,7 @@ export class Committer {
 
   /** One transaction in a turn of the loop: terminals are read between two of them. */
   #commitDue(): void {
-    if (this.#pause !== null) return;
+    if (this.#pause !== null || this.#options.held()) return;
     const decision = this.#policy.decide(this.#queue, this.#options.monotonicNow());
     try {
       if (decision.kind === 'now') this.#commitOnce(decision.only);
@@ -181,7 +193,7 @@ export class Committer {
     this.#policy.committed(nowMs);
     for (const record of active) record.activitySavedAt = record.lastActivityAt;
     batch.forEach(({ slice, record }, at) => applySlice(record, slice, rows[at]));
-    onStored();
+    onStored({ slices, tookMs: monotonicNow() - nowMs });
     for (const { record } of batch) this.#options.onGrown(record);
     this.#storingWorks(nowMs);
     this.#deliver(batch.flatMap(({ slice, record }) => entriesOf(record.committed.id, slice)));

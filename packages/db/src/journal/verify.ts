@@ -133,7 +133,7 @@ function* marks(db: Database.Database, sessions: ReadonlyMap<number, Session>): 
       continue;
     }
     const session = sessions.get(row.session);
-    if (session === undefined) continue;
+    if (session === undefined || row.mark <= session.markFloor) continue;
     const bad = (detail: string): Finding => ({ kind: 'marks', session: session.uuid, from: row.off, to: row.off, detail });
     if (row.mark !== session.nextMark) yield bad(`mark ${row.mark} comes where mark ${session.nextMark} belongs`);
     if (row.off < session.lastMarkOffset) yield bad(`mark ${row.mark} lies before the mark in front of it`);
@@ -157,7 +157,8 @@ function* segments(db: Database.Database, session: Session): Generator<Finding> 
     const rows = db.prepare<[number], { id: number; off: number; len: number }>(
       'select id, off, len from segment where session = ? order by off, len',
     );
-    placed.push(...rows.all(session.key));
+    // What ends below the first kept byte awaits its deletion.
+    placed.push(...rows.all(session.key).filter(({ off, len }) => off + len > session.firstOffset));
     return [];
   });
   const read = db.prepare<[number], Segment>('select off, len, codec, crc, data from segment where id = ?');
@@ -196,7 +197,7 @@ function* tail(db: Database.Database, sessions: ReadonlyMap<number, Session>): G
       continue;
     }
     const session = sessions.get(row.session);
-    if (session === undefined) continue;
+    if (session === undefined || row.off + row.len <= session.firstOffset) continue;
     const first = session.end === session.firstOffset && row.off < session.firstOffset;
     yield* join(session, first ? session.firstOffset : row.off, row.off + row.len, `tail row ${row.id}`);
   }
@@ -271,15 +272,21 @@ function runs(db: Database.Database, { key, uuid }: Session): Finding[] {
   });
 }
 
-function base(db: Database.Database, { key, uuid, firstOffset }: Session): Finding[] {
+function base(db: Database.Database, { key, uuid, firstOffset, markFloor }: Session): Finding[] {
   const row = db
-    .prepare<[number], { off: number; crc: number; data: Uint8Array }>('select off, crc, data from base_checkpoint where session = ?')
+    .prepare<[number], { off: number; mark: number; crc: number; data: Uint8Array }>(
+      'select off, mark, crc, data from base_checkpoint where session = ?',
+    )
     .get(key);
-  if (row === undefined) return [];
+  if (row === undefined) {
+    return firstOffset === 0 ? [] : [{ kind: 'base', session: uuid, from: firstOffset, to: firstOffset, detail: 'it is missing' }];
+  }
   const place = { session: uuid, from: row.off, to: row.off };
   const findings: Finding[] = [];
-  if (row.off !== firstOffset)
-    findings.push({ kind: 'base', ...place, detail: `it stands at ${row.off}, output begins at ${firstOffset}` });
+  if (row.off !== firstOffset || row.mark !== markFloor) {
+    const detail = `it stands at ${row.off} and mark ${row.mark}, what is kept begins at ${firstOffset} and mark ${markFloor}`;
+    findings.push({ kind: 'base', ...place, detail });
+  }
   if (crc32(row.data) !== row.crc) findings.push({ kind: 'base', ...place, detail: 'its checksum is wrong' });
   return findings;
 }
