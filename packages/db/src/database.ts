@@ -93,8 +93,8 @@ function setPragmas(db: Database.Database, synchronous: 'normal' | 'full'): void
   db.pragma('trusted_schema = off');
   // Finds a damaged page when it is read instead of using it.
   db.pragma('cell_size_check = on');
-  // SQLite checkpoints inside the commit that makes the WAL pass 1000 pages (4 MB). Costs 10-20 ms in one commit of a flood every
-  // 4 MB; checkpoints by a worker with a short hold of commits are cheaper, but a WAL that nobody checkpoints grows without bound.
+  // SQLite checkpoints inside the commit that makes the WAL pass 1000 pages (4 MB), 10-20 ms each. That is right for a database that
+  // is written now and then; the journal turns it off once it has a worker for it (wal-checkpointer.ts).
   db.pragma('wal_autocheckpoint = 1000');
   db.pragma(`cache_size = -${PAGE_CACHE_KIB}`);
 }

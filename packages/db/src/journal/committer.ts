@@ -33,9 +33,16 @@ export interface CommitterOptions {
   readonly now: () => number;
   readonly onNotice: (notice: JournalNotice) => void;
   /** After each commit, before it is reported. */
-  readonly onStored: () => void;
+  readonly onStored: (stored: StoredBatch) => void;
+  /** Whether commits that can wait should wait; `released` says when they need not any more. */
+  readonly held: () => boolean;
   /** After each commit, for each session that it stored something of. */
   readonly onGrown: (record: SessionRecord) => void;
+}
+
+export interface StoredBatch {
+  readonly slices: readonly Slice[];
+  readonly tookMs: number;
 }
 
 interface Pause {
@@ -151,6 +158,11 @@ export class Committer {
     return true;
   }
 
+  /** Commits need not wait any more. */
+  released(): void {
+    this.#schedule();
+  }
+
   /** No commit after this but by commitAll and commitSession. */
   stop(): void {
     this.#stopped = true;
@@ -193,7 +205,7 @@ export class Committer {
 
   /** One transaction in a turn of the loop: terminals are read between two of them. */
   #commitDue(): void {
-    if (this.#pause !== null) return;
+    if (this.#pause !== null || this.#options.held()) return;
     const decision = this.#policy.decide(this.#queue, this.#options.monotonicNow());
     try {
       if (decision.kind === 'now') this.#commitOnce(decision.only);
@@ -221,7 +233,7 @@ export class Committer {
     for (const record of active) record.activitySavedAt = record.lastActivityAt;
     const seen = batch.map(({ record }) => record.committed);
     batch.forEach(({ slice, record }, at) => applySlice(record, slice, rows[at]));
-    onStored();
+    onStored({ slices, tookMs: monotonicNow() - nowMs });
     for (const { record } of batch) this.#options.onGrown(record);
     this.#storingWorks(nowMs);
     this.#deliver(batch.flatMap(({ slice, record }, at) => behindWhatWasSeen(entriesOf(record.committed.id, slice), seen[at])));

@@ -14,17 +14,24 @@ const READ_TIMEOUT_MS = 15_000;
 const IDLE_MS = 60_000;
 /** Requests that wait; each connection sends a few. */
 const MAX_WAITING = 1024;
+/** A read that has taken this long is stuck when it keeps the write-ahead log from its end (ms): ordinary ones take 1-15. */
+const STUCK_MS = 100;
 
 interface Job {
   readonly request: PageRequest;
   /** Settles the caller's promise; the first call counts. */
   readonly settle: (outcome: { readonly page: HistoryPage } | { readonly error: unknown }) => void;
   settled: boolean;
+  startedMs: number;
+  /** Its worker was ended under it; a second time it fails. */
+  ended: boolean;
 }
 
 export interface HistoryReaderOptions {
   readonly path: string;
   readonly onFailure: (cause: unknown) => void;
+  /** Instead of reader-worker.ts: tests have one that gets stuck. */
+  readonly workerFile?: URL | undefined;
 }
 
 export class HistoryReader {
@@ -34,6 +41,7 @@ export class HistoryReader {
   #worker: Worker | undefined;
   #deadline: NodeJS.Timeout | undefined;
   #idle: NodeJS.Timeout | undefined;
+  #paused = false;
   #closed = false;
 
   constructor(options: HistoryReaderOptions) {
@@ -59,6 +67,8 @@ export class HistoryReader {
       const job: Job = {
         request,
         settled: false,
+        startedMs: 0,
+        ended: false,
         settle: (outcome) => {
           if (job.settled) return;
           job.settled = true;
@@ -73,6 +83,26 @@ export class HistoryReader {
     });
   }
 
+  /** While paused no read begins; one under way goes on. */
+  pause(paused: boolean): void {
+    if (this.#paused === paused) return;
+    this.#paused = paused;
+    this.#next();
+  }
+
+  /** Ends a read that has taken too long, with its worker and so its transaction; it is tried once more. False when there is none. */
+  endStuck(): boolean {
+    const job = this.#running;
+    if (job === undefined || performance.now() - job.startedMs < STUCK_MS) return false;
+    if (job.ended) job.settle({ error: new StorageError('HISTORY_TIMEOUT', 'the reader was stuck, twice') });
+    else if (!job.settled) this.#waiting.unshift(job);
+    job.ended = true;
+    this.#running = undefined;
+    void this.#stopWorker();
+    this.#next();
+    return true;
+  }
+
   /** Rejects what waits and ends the worker. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -83,7 +113,7 @@ export class HistoryReader {
   }
 
   #next(): void {
-    if (this.#running !== undefined || this.#closed) return;
+    if (this.#running !== undefined || this.#closed || this.#paused) return;
     const job = this.#waiting.shift();
     if (job === undefined) {
       this.#rest();
@@ -91,6 +121,7 @@ export class HistoryReader {
     }
     clearTimeout(this.#idle);
     this.#running = job;
+    job.startedMs = performance.now();
     this.#worker ??= this.#startWorker();
     this.#worker.ref();
     this.#deadline = setTimeout(() => {
@@ -111,7 +142,7 @@ export class HistoryReader {
 
   #startWorker(): Worker {
     // Beside this file, with the same ending: .ts when run from source, .js after the build.
-    const file = new URL(`./reader-worker${extname(import.meta.url)}`, import.meta.url);
+    const file = this.#options.workerFile ?? new URL(`./reader-worker${extname(import.meta.url)}`, import.meta.url);
     const workerData: ReaderWorkerData = { path: this.#options.path, queries: compileReaderQueries() };
     // No inherited flags: the worker needs none, and a test runner's would break it.
     const worker = new Worker(file, { workerData, execArgv: [], name: 'journal-reader' });

@@ -86,6 +86,10 @@ export class SessionBook {
     return [...this.#byId.values()].map(viewOf);
   }
 
+  get size(): number {
+    return this.#byKey.size;
+  }
+
   records(): IterableIterator<SessionRecord> {
     return this.#byKey.values();
   }

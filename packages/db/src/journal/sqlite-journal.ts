@@ -6,14 +6,18 @@ import type Database from 'better-sqlite3';
 import { openDatabase } from '../database.ts';
 import { InvariantError, sqliteCode, StorageError } from '../errors.ts';
 import { activityOf, Committer } from './committer.ts';
+import type { StoredBatch } from './committer.ts';
 import { HistoryReader } from './history-reader.ts';
 import { loadJournal } from './load.ts';
 import { journalSchema } from './migrations/index.ts';
 import { Purger } from './purger.ts';
+import { JournalCounters } from './metrics.ts';
+import type { JournalMetrics } from './metrics.ts';
 import { makeRecord, noteActivity, takeTimeMark, viewOf } from './session-book.ts';
 import type { Gap, SessionBook, SessionRecord } from './session-book.ts';
 import { Trimmer } from './trimmer.ts';
 import { firstUnstoredMark, unstoredPage } from './unstored-page.ts';
+import { walBytes, WalCheckpointer } from './wal-checkpointer.ts';
 import { WalSync } from './wal-sync.ts';
 import { JournalWriter } from './writer.ts';
 import type {
@@ -46,6 +50,15 @@ export interface JournalOptions {
   /** Milliseconds that never go back: what waits and windows are measured with. */
   readonly monotonicNow?: () => number;
   readonly onNotice?: (notice: JournalNotice) => void;
+  readonly testing?: JournalTesting;
+}
+
+/** What tests put in the way. Never set in a running host. */
+export interface JournalTesting {
+  /** Called at each step of background work: fault tests end the process there. */
+  readonly step?: (name: string) => void;
+  readonly readerWorker?: URL;
+  readonly checkpointWorker?: URL;
 }
 
 /** Opens or creates the journal. Throws StorageError or SchemaError; a file that is refused is left as it is. */
@@ -75,6 +88,8 @@ export class SqliteJournal implements AsyncDisposable {
   /** Null when SQLite syncs every commit by itself. */
   readonly #walSync: WalSync | null;
   #storageListener: ((storage: StorageState) => void) | undefined;
+  readonly #checkpointer: WalCheckpointer;
+  readonly #counters = new JournalCounters();
   #closing: Promise<void> | undefined;
 
   /** Takes over `db`, which openDatabase has prepared. */
@@ -87,7 +102,7 @@ export class SqliteJournal implements AsyncDisposable {
     const monotonicNow = options.monotonicNow ?? (() => performance.now());
     const { book, ends } = loadJournal(db);
     const writer = new JournalWriter(db, ends);
-    const onStored = (): void => this.#walSync?.committed();
+    const onChanged = (): void => this.#changed();
     this.#db = db;
     this.#path = path;
     this.#now = options.now ?? Date.now;
@@ -95,20 +110,43 @@ export class SqliteJournal implements AsyncDisposable {
     this.#onNotice = onNotice;
     this.#book = book;
     this.#writer = writer;
-    this.#trimmer = new Trimmer({ writer, onStep: onStored, onBlank: (trimmed) => onNotice({ kind: 'trimmed-blank', ...trimmed }) });
+    this.#trimmer = new Trimmer({ writer, onStep: onChanged, onBlank: (trimmed) => onNotice({ kind: 'trimmed-blank', ...trimmed }) });
     this.#committer = new Committer({
       writer,
       book,
       monotonicNow,
       now: options.now ?? Date.now,
       onNotice,
-      onStored,
+      onStored: (stored) => this.#stored(stored),
+      held: () => this.#checkpointer.held,
       onGrown: (record) => this.#trimmer.grown(record),
     });
-    this.#reader = new HistoryReader({ path, onFailure: (cause) => onNotice({ kind: 'reader-failed', cause }) });
-    this.#purger = new Purger(writer, onStored);
+    this.#reader = new HistoryReader({
+      path,
+      onFailure: (cause) => onNotice({ kind: 'reader-failed', cause }),
+      workerFile: options.testing?.readerWorker,
+    });
+    this.#checkpointer = new WalCheckpointer({
+      path,
+      db,
+      monotonicNow,
+      onNotice,
+      counters: this.#counters,
+      endStuckReads: () => this.#reader.endStuck(),
+      pauseReads: (paused) => this.#reader.pause(paused),
+      onReleased: () => this.#committer.released(),
+      step: options.testing?.step,
+      workerFile: options.testing?.checkpointWorker,
+    });
+    this.#purger = new Purger(writer, onChanged);
     this.#walSync =
-      options.synchronous === 'full' ? null : new WalSync({ path, onError: (cause) => onNotice({ kind: 'sync-failed', cause }) });
+      options.synchronous === 'full'
+        ? null
+        : new WalSync({
+            path,
+            onError: (cause) => onNotice({ kind: 'sync-failed', cause }),
+            onSynced: () => this.#counters.add('syncs'),
+          });
     for (const record of book.records()) this.#trimmer.load(record);
     for (const session of writer.purges()) this.#purger.add(session, { lastTailRow: 0, lastMarkRow: 0 }, ends);
   }
@@ -332,8 +370,18 @@ export class SqliteJournal implements AsyncDisposable {
   }
 
   stats(): { readonly journalBytes: number; readonly storage: StorageState } {
-    const journalBytes = sizeOf(this.#path) + sizeOf(`${this.#path}-wal`);
+    const journalBytes = sizeOf(this.#path) + walBytes(this.#path);
     return { journalBytes, storage: this.#committer.paused ? 'paused' : 'ok' };
+  }
+
+  metrics(): JournalMetrics {
+    return this.#counters.snapshot({
+      sessions: this.#book.size,
+      queued_bytes: this.#committer.queuedBytes,
+      file_bytes: sizeOf(this.#path),
+      wal_bytes: walBytes(this.#path),
+      wal_frames: this.#closing === undefined ? this.#checkpointer.frames : 0,
+    });
   }
 
   /** Commits what is queued, at once. When storing fails it stays queued and stats() says `paused`. */
@@ -358,6 +406,7 @@ export class SqliteJournal implements AsyncDisposable {
     this.#purger.close();
     this.#trimmer.close();
     await this.#reader.close();
+    await this.#checkpointer.close();
     await this.#walSync?.close();
     const lostBytes = this.#committer.queuedBytes;
     try {
@@ -378,11 +427,26 @@ export class SqliteJournal implements AsyncDisposable {
     }
   }
 
+  /** A batch of output is in the database, and nobody has been shown it yet. */
+  #stored({ slices, tookMs }: StoredBatch): void {
+    this.#counters.committed(
+      slices.reduce((sum, slice) => sum + slice.bytes.length, 0),
+      tookMs,
+    );
+    this.#changed();
+  }
+
+  /** Something was committed. */
+  #changed(): void {
+    this.#walSync?.committed();
+    this.#checkpointer.committed();
+  }
+
   /** For changes that are stored before the call returns. */
   #store<T>(change: () => T): T {
     try {
       const result = change();
-      this.#walSync?.committed();
+      this.#changed();
       return result;
     } catch (cause) {
       throw sqliteCode(cause) === undefined ? cause : storageFailed(cause);

@@ -150,4 +150,8 @@ export type JournalNotice =
   /** A session passed its limit and no emulator had left a state there: restoring begins with a blank terminal. */
   | { readonly kind: 'trimmed-blank'; readonly sessionId: SessionId; readonly bytes: number }
   /** Reading history in the worker failed beyond one request; the next request starts a new worker. */
-  | { readonly kind: 'reader-failed'; readonly cause: unknown };
+  | { readonly kind: 'reader-failed'; readonly cause: unknown }
+  /** The write-ahead log could not be copied into the database; tried again, and by SQLite itself inside commits meanwhile. */
+  | { readonly kind: 'checkpoint-failed'; readonly cause: unknown }
+  /** The write-ahead log passed 64 MiB: a program that is not ours keeps the file open in a read. */
+  | { readonly kind: 'log-too-long'; readonly walBytes: number };

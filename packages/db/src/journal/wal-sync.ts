@@ -13,6 +13,7 @@ export interface WalSyncOptions {
   /** The database file. */
   readonly path: string;
   readonly onError: (cause: unknown) => void;
+  readonly onSynced?: () => void;
 }
 
 export class WalSync {
@@ -59,6 +60,7 @@ export class WalSync {
     try {
       this.#file ??= await open(`${this.#options.path}-wal`, 'r');
       await this.#file.datasync();
+      this.#options.onSynced?.();
     } catch (cause) {
       this.#options.onError(cause);
     }
