@@ -9,6 +9,7 @@ import { openDataDir } from './data-dir.ts';
 import type { DataDir } from './data-dir.ts';
 import { EXIT, StartError, messageOf } from './errors.ts';
 import { prepareHostProgram } from './host-runtime.ts';
+import { Sweeper } from './lifecycle/sweeper.ts';
 import { accessPolicy } from './http/access.ts';
 import { cookieNameFor } from './http/credentials.ts';
 import { makeGate } from './http/gate.ts';
@@ -94,7 +95,7 @@ export async function startServer(config: Config, options: { log: Logger; webRoo
           socketPath: dataDir.hostSocket,
           secret: dataDir.hostSecret,
           clientVersion: VERSION,
-          command: { execPath: program.execPath, args: [...program.args, dataDir.path, config.sync] },
+          command: { execPath: program.execPath, args: [...program.args, dataDir.path, config.sync, config.orphans] },
           env: hostEnvironment(config.childEnv),
           logPath: dataDir.hostLog,
           timeoutMs: HOST_START_TIMEOUT_MS,
@@ -129,9 +130,12 @@ export async function startServer(config: Config, options: { log: Logger; webRoo
       defaultCommand: config.command,
       childEnv: config.childEnv,
       maxHistoryBytes: config.maxHistoryBytes,
+      idleTimeoutMs: config.idleTimeoutMs,
+      deadGraceMs: config.deadGraceMs,
       maxSessions: config.maxSessions,
       viewersOf: (id) => output?.viewersOf(id) ?? 0,
       screens,
+      log,
       onFact: (id, fact, title) => output?.fact(id, fact, title),
     });
     sessions = list;
@@ -146,6 +150,9 @@ export async function startServer(config: Config, options: { log: Logger; webRoo
     const streams = output;
     undo.add(() => streams.close());
 
+    const sweeper = new Sweeper({ sessions: list, intervalMs: config.sweepIntervalMs, log });
+    undo.add(() => sweeper.close());
+
     const system = new SystemService({
       host,
       dataDir: dataDir.path,
@@ -159,7 +166,16 @@ export async function startServer(config: Config, options: { log: Logger; webRoo
     http.ready({
       gate: makeGate(policy, { ownerToken: dataDir.ownerToken, cookieName, findDevice: (hash) => pairing.findDevice(hash) }),
       shell,
-      rest: makeRest({ sessions: list, output, system, history: new HistoryService(host), pairing, cookieName, version: VERSION, log }),
+      rest: makeRest({
+        sessions: list,
+        output,
+        system,
+        history: new HistoryService(host, (session) => list.titleOf(session)),
+        pairing,
+        cookieName,
+        version: VERSION,
+        log,
+      }),
       sockets: makeTrpcSockets({ context: { sessions: list, output, system, pairing }, log }),
     });
 

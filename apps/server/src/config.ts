@@ -54,6 +54,18 @@ const pairingLife = z.string().transform((text, ctx) => {
   return ms ?? z.NEVER;
 });
 
+const duration = z.string().transform((text, ctx) => {
+  const ms = parseDuration(text);
+  if (ms === undefined) ctx.addIssue('takes a duration of at least 1s such as 90s, 5m or 24h, or 0 for never');
+  return ms ?? z.NEVER;
+});
+
+const sweepInterval = z.string().transform((text, ctx) => {
+  const ms = parseDuration(text);
+  if (ms === undefined || ms === 0) ctx.addIssue('takes a duration of at least 1s such as 90s or 5m');
+  return ms ?? z.NEVER;
+});
+
 const hostList = z.string().transform((text, ctx) => {
   const hosts = text.split(',').map((host) => host.trim().toLowerCase());
   if (!hosts.every((host) => /^(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:\d{1,5})?$/.test(host)))
@@ -102,6 +114,25 @@ export const SETTINGS = {
     fallback: '50',
     text: 'history kept per session, MiB uncompressed',
   },
+  COTG_IDLE_TIMEOUT: {
+    flag: 'idle-timeout',
+    schema: duration,
+    fallback: '24h',
+    text: 'a session without viewer, input and output for so long is ended; 0 = never; for sessions made from now on',
+  },
+  COTG_DEAD_GRACE: {
+    flag: 'dead-grace',
+    schema: duration,
+    fallback: '1h',
+    text: 'how long an ended session stays once somebody has seen it ended (7 days unseen, pinned ones for ever); 0 = for ever',
+  },
+  COTG_SWEEP_INTERVAL: { flag: 'sweep-interval', schema: sweepInterval, fallback: '5m', text: 'how often ended sessions are looked at' },
+  COTG_ORPHANS: {
+    flag: 'orphans',
+    schema: oneOf('leave', 'end'),
+    fallback: 'leave',
+    text: 'programs that a lost host left behind: leave them, or end them after proof that they are the same; read when the host starts',
+  },
   COTG_MAX_SESSIONS: { flag: 'max-sessions', schema: integer(1, 10_000), fallback: '200', text: 'living sessions at most' },
   COTG_PAIRING_LIFE: {
     flag: 'pairing-life',
@@ -144,6 +175,10 @@ export interface Config {
   readonly command: readonly string[];
   readonly sync: 'normal' | 'full';
   readonly maxHistoryBytes: number;
+  readonly idleTimeoutMs: number;
+  readonly deadGraceMs: number;
+  readonly sweepIntervalMs: number;
+  readonly orphans: 'leave' | 'end';
   readonly maxSessions: number;
   readonly pairingLifeMs: number;
   readonly publicUrl: string | undefined;
@@ -264,6 +299,10 @@ export function loadConfig(
     command: read('COTG_COMMAND') ?? defaultCommand,
     sync: required('COTG_SYNC'),
     maxHistoryBytes: required('MAX_SESSION_HISTORY_MB') * MIB,
+    idleTimeoutMs: required('COTG_IDLE_TIMEOUT'),
+    deadGraceMs: required('COTG_DEAD_GRACE'),
+    sweepIntervalMs: required('COTG_SWEEP_INTERVAL'),
+    orphans: required('COTG_ORPHANS'),
     maxSessions: required('COTG_MAX_SESSIONS'),
     pairingLifeMs: required('COTG_PAIRING_LIFE'),
     publicUrl: read('COTG_PUBLIC_URL'),

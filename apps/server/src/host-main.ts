@@ -1,7 +1,7 @@
 // Entry of the host process: takes the lease of its data directory, opens the journal, wires the host, and stays. No HTTP,
 // no emulator, nothing that a web request alone could bring down.
 //
-// Arguments: DATA_DIR, and the `sync` setting. The server starts it detached, with its log as stderr.
+// Arguments: DATA_DIR, and the `sync` and `orphans` settings. The server starts it detached, with its log as stderr.
 import { acquireLease } from '@cotg/db/lease';
 import { openJournal } from '@cotg/db/journal';
 import { startHost } from '@cotg/pty/host';
@@ -26,7 +26,7 @@ const log = {
   error: (fields: object, message: string): void => write('error', fields, message),
 };
 
-async function main(dataDirPath: string | undefined, sync: string | undefined): Promise<void> {
+async function main(dataDirPath: string | undefined, sync: string | undefined, orphans: string | undefined): Promise<void> {
   process.umask(0o077);
   if (Number(process.versions.node.split('.')[0]) < MINIMUM_NODE_MAJOR) {
     log.error({}, `the host needs Node ${MINIMUM_NODE_MAJOR} or newer`);
@@ -60,6 +60,7 @@ async function main(dataDirPath: string | undefined, sync: string | undefined): 
     version: VERSION,
     log,
     onShutdown: ended.resolve,
+    orphans: orphans === 'end' ? 'end' : 'leave',
   });
   process.on('SIGTERM', () => {
     log.info({}, 'asked to stop');
@@ -79,4 +80,4 @@ process.on('uncaughtException', (error) => {
   process.exit(EXIT.failed);
 });
 
-await main(process.argv[2], process.argv[3]);
+await main(process.argv[2], process.argv[3], process.argv[4]);

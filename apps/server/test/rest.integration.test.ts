@@ -170,6 +170,12 @@ describe('bad requests are answered with a problem and change nothing', () => {
       server.api('/api/sessions', { method: 'POST', body, headers: { 'content-type': type } });
     expect((await send('{', 'application/json')).status).toBe(400);
     expect((await send('{}', 'text/plain')).status).toBe(415);
+    // Without any body only a route that needs none answers, and only to a caller that names itself in a header.
+    const restart = `${server.url}/api/sessions/${unknown}/restart`;
+    const bare = { authorization: `Bearer ${server.token}` };
+    expect((await fetch(`${server.url}/api/sessions`, { method: 'POST', headers: bare })).status).toBe(415);
+    expect((await fetch(restart, { method: 'POST', headers: bare })).status).toBe(404);
+    expect((await fetch(restart, { method: 'POST' })).status).toBe(401);
     expect((await send('a=b', 'application/x-www-form-urlencoded')).status).toBe(415);
     expect((await send(JSON.stringify({ name: 'x'.repeat(1_100_000) }), 'application/json')).status).toBe(413);
   });

@@ -30,10 +30,16 @@ const CUBE_LEVELS = [0, 95, 135, 175, 215, 255];
 const CUBE_FIRST = 16;
 const GREY_FIRST = 232;
 
+/** A piece of HTML per line, without line ends. */
+export function screenHtmlLines(state: ScreenState, options: RowsOptions & { readonly theme?: HtmlTheme } = {}): string[] {
+  const palette = new Palette(state, options.theme ?? DEFAULT_THEME);
+  return readLines(state, options).map((spans) => spans.map((span) => spanHtml(span, palette)).join(''));
+}
+
 /** `<pre>…</pre>`, its lines ended by line feeds. Colours that a program has set win over the theme. */
 export function screenHtml(state: ScreenState, options: RowsOptions & { readonly theme?: HtmlTheme } = {}): string {
   const palette = new Palette(state, options.theme ?? DEFAULT_THEME);
-  const lines = readLines(state, options).map((spans) => spans.map((span) => spanHtml(span, palette)).join(''));
+  const lines = screenHtmlLines(state, options);
   return `<pre style="margin:0;color:${palette.foreground};background:${palette.background}">${lines.join('\n')}\n</pre>`;
 }
 

@@ -11,7 +11,7 @@ export type { ScreenErrorCode } from './errors.ts';
 export { watchFacts } from './facts.ts';
 export type { FactsOptions, FactsWatch, ScreenFact } from './facts.ts';
 export { hashScreen } from './hash.ts';
-export { DEFAULT_THEME, screenHtml } from './html.ts';
+export { DEFAULT_THEME, screenHtml, screenHtmlLines } from './html.ts';
 export type { HtmlTheme } from './html.ts';
 export { makeLiveScreen } from './live-screen.ts';
 export type { LiveScreen } from './live-screen.ts';

@@ -10,6 +10,8 @@ export interface RowsOptions {
   readonly scrollback?: number;
   /** Rows that go on in the next one are one line; true by default. Otherwise a line is a row, as on the screen. */
   readonly joinWrapped?: boolean;
+  /** Blank lines at the end are lines too; false by default: those of a screen are what nobody has written to. */
+  readonly keepBlankEnd?: boolean;
 }
 
 /** Characters that follow each other and look alike. */
@@ -34,7 +36,7 @@ export function readLines(state: ScreenState, options: RowsOptions = {}): readon
     lines.push(line.finish());
     line = new LineBuilder();
   }
-  while (lines.length > 0 && lines.at(-1)?.length === 0) lines.pop();
+  if (options.keepBlankEnd !== true) while (lines.length > 0 && lines.at(-1)?.length === 0) lines.pop();
   return lines;
 }
 

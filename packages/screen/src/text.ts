@@ -11,6 +11,6 @@ export function screenText(state: ScreenState, options: RowsOptions = {}): strin
       .join('')
       .replace(/ +$/, ''),
   );
-  while (lines.at(-1) === '') lines.pop();
+  if (options.keepBlankEnd !== true) while (lines.at(-1) === '') lines.pop();
   return lines;
 }

@@ -4,6 +4,7 @@ import { SETTINGS } from '../config.ts';
 import type { Flags, SettingName } from '../config.ts';
 import { EXIT, StartError, messageOf } from '../errors.ts';
 import { VERSION } from '../version.ts';
+import { kill, restart, rm } from './end.ts';
 import type { CliIo } from './io.ts';
 import { ls } from './ls.ts';
 import { newSession } from './new.ts';
@@ -80,6 +81,17 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
     .action(async (words: string[], options: Record<string, unknown>) => {
       exitCode = await newSession(flagsFrom(options), words, options, io);
     });
+
+  const ofSession = (name: string, description: string, run: typeof kill): void => {
+    withJson(command(name, description))
+      .argument('<id>', 'the session, as `cotg ls` shows it')
+      .action(async (id: string, options: Record<string, unknown>) => {
+        exitCode = await run(flagsFrom(options), id, options, io);
+      });
+  };
+  ofSession('kill', 'end the program of a session; its history stays for a while', kill);
+  ofSession('restart', 'start an ended session again, as its next run', restart);
+  ofSession('rm', 'forget an ended session and its history', rm);
 
   try {
     await program.parseAsync([...argv], { from: 'user' });

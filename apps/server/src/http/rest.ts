@@ -5,6 +5,7 @@ import { stream } from 'hono/streaming';
 import { stringifySetCookie } from 'cookie';
 import { ApiError, createSession, may, pairRequest, restInput, screen, session, sessionId, status, updateSession } from '@cotg/api';
 import type { Caller, DeviceRole, OutputPort, SessionsPort, SystemPort } from '@cotg/api';
+import { HISTORY_FORMATS } from '../services/history-service.ts';
 import type { HistoryService } from '../services/history-service.ts';
 import type { OutputService } from '../services/output-service.ts';
 import type { PairingService } from '../services/pairing-service.ts';
@@ -51,7 +52,7 @@ const problems = { default: { description: 'A problem (RFC 9457).', content: { [
 const body = <T extends z.ZodType>(schema: T) => ({ required: true, content: { 'application/json': { schema } } });
 const idParam = z.object({ id: sessionId });
 const offsetQuery = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional();
-const historyQuery = z.object({ format: z.enum(['raw', 'text']).default('raw'), from: offsetQuery, to: offsetQuery });
+const historyQuery = z.object({ format: z.enum(HISTORY_FORMATS).default('raw'), from: offsetQuery, to: offsetQuery });
 const screenQuery = z.object({ format: z.enum(['text', 'ansi', 'json']).default('text'), minOffset: offsetQuery });
 const sessionList = z.array(session);
 
@@ -64,6 +65,7 @@ export const REST_RIGHTS: Readonly<Record<string, DeviceRole | 'public'>> = {
   'GET /api/sessions/{id}': 'watch',
   'PATCH /api/sessions/{id}': 'type',
   'DELETE /api/sessions/{id}': 'type',
+  'POST /api/sessions/{id}/restart': 'type',
   'GET /api/sessions/{id}/history': 'watch',
   'GET /api/sessions/{id}/screen': 'watch',
   'POST /api/sessions/{id}/input': 'type',
@@ -170,13 +172,31 @@ export function makeRest(services: RestServices): RestApp {
 
   app.openapi(
     createRoute({
+      method: 'post',
+      path: '/api/sessions/{id}/restart',
+      request: { params: idParam },
+      responses: { 200: json(session, 'It runs again: the next run, behind a seam.'), ...problems },
+    }),
+    async (c) => {
+      const caller = callerOf(c.env.passed, 'POST /api/sessions/{id}/restart');
+      return c.json(await sessions.restart(c.req.valid('param').id, caller), 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
       method: 'get',
       path: '/api/sessions/{id}/history',
       request: { params: idParam, query: historyQuery },
       responses: {
         200: {
           description: 'Streamed. Below X-First-Offset: from there, with X-Gap-Until.',
-          content: { 'application/octet-stream': { schema: z.string() }, 'text/plain': { schema: z.string() } },
+          content: {
+            'application/octet-stream': { schema: z.string() },
+            'text/plain': { schema: z.string() },
+            'text/html': { schema: z.string() },
+            'application/x-asciicast': { schema: z.string() },
+          },
         },
         ...problems,
       },
@@ -185,7 +205,7 @@ export function makeRest(services: RestServices): RestApp {
       callerOf(c.env.passed, 'GET /api/sessions/{id}/history');
       const { format, from, to } = c.req.valid('query');
       const found = await history.open(c.req.valid('param').id, format, { from, to }, c.req.raw.signal);
-      c.header('content-type', format === 'raw' ? 'application/octet-stream' : 'text/plain; charset=utf-8');
+      c.header('content-type', found.contentType);
       c.header('cache-control', 'no-store');
       c.header('x-first-offset', String(found.firstOffset));
       c.header('x-end-offset', String(found.endOffset));

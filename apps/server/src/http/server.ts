@@ -140,10 +140,20 @@ function rawAnswer({ status, headers, body }: { status: number; headers: Record<
   return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${all.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`;
 }
 
+/** What needs no body. */
+const BARE_POST = /^\/api\/sessions\/[^/?]+\/restart$/;
+
 /** Changes come as JSON and nothing else: what a foreign form or a simple request can send is refused. */
 function checkBody(request: IncomingMessage): void {
   if (!WITH_BODY.has(request.method ?? '')) return;
   const types = headerValues(request.rawHeaders, 'content-type');
+  // A script that only says "do it". No foreign page can send this header unasked.
+  const isBare =
+    BARE_POST.test(request.url ?? '') &&
+    types.length === 0 &&
+    (request.headers['content-length'] ?? '0') === '0' &&
+    !('transfer-encoding' in request.headers);
+  if (isBare && request.headers.authorization !== undefined) return;
   const mediaType = (types[0] ?? '').split(';')[0]?.trim().toLowerCase();
   if (types.length !== 1 || mediaType !== 'application/json') throw new ApiError('UNSUPPORTED_MEDIA_TYPE', 'Send application/json.');
   const length = request.headers['content-length'];

@@ -8,6 +8,10 @@ import type { Caller, CreateSession, Session, SessionListEvent, SessionsPort, Up
 import type { HostSession } from '@cotg/pty/client';
 import type { Catalog } from '@cotg/db/catalog';
 import type { ScreenFact } from '@cotg/screen';
+import { messageOf } from '../errors.ts';
+import { DeadGrace } from '../lifecycle/dead-grace.ts';
+import type { SweptSessions } from '../lifecycle/sweeper.ts';
+import type { Logger } from '../log.ts';
 import { parseDuration } from '../settings.ts';
 import { Broadcast } from './broadcast.ts';
 import type { HostLink } from './host-link.ts';
@@ -16,7 +20,6 @@ import { byActivity, isAlive, viewOf } from './session-view.ts';
 /** A phone's usual grid; the first viewer sets its own anyway. */
 const DEFAULT_COLS = 80;
 const DEFAULT_ROWS = 24;
-const DEFAULT_IDLE_TIMEOUT_MS = 24 * 60 * 60 * 1000;
 /** The host itself escalates to SIGKILL after 2 s; a loaded machine gets time to report it. */
 const KILL_WAIT_MS = 10_000;
 /** What a client may not put into a child's environment: code that would run before the program does. */
@@ -35,19 +38,29 @@ export interface SessionServiceOptions {
   readonly defaultCommand: readonly string[];
   readonly childEnv: Readonly<Record<string, string>>;
   readonly maxHistoryBytes: number;
+  readonly idleTimeoutMs: number;
+  /** 0: ended sessions stay for ever. */
+  readonly deadGraceMs: number;
   readonly maxSessions: number;
   readonly viewersOf: (sessionId: string) => number;
   readonly screens: ScreenFacts;
+  readonly log: Logger;
   /** For those who look at the session; `title` is what they see as its title now. */
   readonly onFact: (sessionId: string, fact: ScreenFact, title: string) => void;
 }
 
-export class SessionService implements SessionsPort {
+export class SessionService implements SessionsPort, SweptSessions {
   readonly #options: SessionServiceOptions;
   readonly #names = new Map<string, string>();
   readonly #titles = new Map<string, string>();
   readonly #previews = new Map<string, readonly string[]>();
   readonly #attention = new Set<string>();
+  readonly #pinned = new Set<string>();
+  /** Ended sessions that a client has seen ended: since when. */
+  readonly #endSeen = new Map<string, number>();
+  readonly #grace: DeadGrace;
+  /** Sessions that the host has been told are looked at. */
+  readonly #watched = new Set<string>();
   #watchers = 0;
   readonly #changes = new Broadcast<SessionListEvent>();
   readonly #ends = new Broadcast<HostSession>();
@@ -55,26 +68,39 @@ export class SessionService implements SessionsPort {
 
   private constructor(options: SessionServiceOptions) {
     this.#options = options;
+    this.#grace = new DeadGrace(options.deadGraceMs);
     this.#stop.push(
       options.host.onEvent((event) => {
         if (event.type === 'session') {
-          this.#changes.send({ type: 'session', session: this.#view(event.session) });
-          if (!isAlive(event.session)) this.#ends.send(event.session);
+          const { session } = event;
+          if (isAlive(session)) this.#livesAgain(session.id);
+          // Told to whoever looks at the list or at the session.
+          else if (this.#changes.size > 0 || options.viewersOf(session.id) > 0) this.#noteEndSeen(session);
+          this.#changes.send({ type: 'session', session: this.#view(session) });
+          if (!isAlive(session)) this.#ends.send(session);
         } else if (event.type === 'removed') {
           this.#titles.delete(event.sessionId);
           this.#previews.delete(event.sessionId);
           this.#attention.delete(event.sessionId);
+          this.#pinned.delete(event.sessionId);
+          this.#endSeen.delete(event.sessionId);
+          this.#grace.forget(event.sessionId);
           this.#changes.send({ type: 'removed', sessionId: event.sessionId });
         }
       }),
-      options.host.onConnected((sessions) => this.#changes.send({ type: 'list', sessions: this.#viewAll(sessions) })),
+      options.host.onConnected((sessions) => {
+        for (const { id } of sessions) this.#tellViewers(id);
+        if (this.#changes.size > 0) this.#changes.send({ type: 'list', sessions: this.#viewAll(sessions) });
+      }),
     );
   }
 
   static async open(options: SessionServiceOptions): Promise<SessionService> {
     const service = new SessionService(options);
-    for (const { sessionId, name } of await options.catalog.sessions.list()) {
+    for (const { sessionId, name, pinned, endSeenAt } of await options.catalog.sessions.list()) {
       if (name !== null) service.#names.set(sessionId, name);
+      if (pinned) service.#pinned.add(sessionId);
+      if (endSeenAt !== null) service.#endSeen.set(sessionId, endSeenAt);
     }
     return service;
   }
@@ -85,7 +111,7 @@ export class SessionService implements SessionsPort {
   }
 
   async get(id: string): Promise<Session> {
-    return this.#view(await this.#find(id));
+    return this.#seen(await this.#find(id));
   }
 
   async create(request: CreateSession, caller: Caller): Promise<Session> {
@@ -98,7 +124,7 @@ export class SessionService implements SessionsPort {
     }
     const cwd = request.cwd ?? homedir();
     if (!isAbsolute(cwd)) throw new ApiError('BAD_INPUT', 'cwd must be an absolute folder.');
-    const idleTimeoutMs = request.idleTimeout === undefined ? DEFAULT_IDLE_TIMEOUT_MS : durationMs(request.idleTimeout);
+    const idleTimeoutMs = request.idleTimeout === undefined ? this.#options.idleTimeoutMs : durationMs(request.idleTimeout);
 
     const { reply } = await this.#options.host.request('list', {});
     if (reply.sessions.filter(isAlive).length >= this.#options.maxSessions) {
@@ -125,7 +151,11 @@ export class SessionService implements SessionsPort {
   async update(id: string, change: UpdateSession, caller: Caller): Promise<Session> {
     await this.#find(id);
     if (change.name !== undefined) await this.#rename(id, change.name);
-    if (change.pinned !== undefined) await this.#options.catalog.sessions.setPinned(id, change.pinned);
+    if (change.pinned !== undefined) {
+      await this.#options.catalog.sessions.setPinned(id, change.pinned);
+      if (change.pinned) this.#pinned.add(id);
+      else this.#pinned.delete(id);
+    }
     if (change.maxHistoryBytes !== undefined || change.idleTimeout !== undefined) {
       await this.#options.host.request('update', {
         sessionId: id,
@@ -144,17 +174,81 @@ export class SessionService implements SessionsPort {
     try {
       await this.#options.host.request('kill', { sessionId: id, reason: 'user' });
       await this.#audit(caller, 'session.kill', id);
-      return this.#view(await ended.session);
+      return this.#seen(await ended.session);
     } finally {
       ended.cancel();
     }
   }
 
+  async restart(id: string, caller: Caller): Promise<Session> {
+    const { reply } = await this.#options.host.request('restart', {
+      sessionId: id,
+      env: { ...this.#options.childEnv, COTG_SESSION_ID: id },
+      note: `started again by ${caller.kind === 'owner' ? 'the owner' : 'a device'}`,
+    });
+    await this.#audit(caller, 'session.restart', id);
+    return this.#view(reply.session);
+  }
+
   async remove(id: string, caller: Caller): Promise<void> {
+    await this.#remove(id);
+    await this.#audit(caller, 'session.remove', id);
+  }
+
+  async due(): Promise<readonly string[]> {
+    const { reply } = await this.#options.host.request('list', {});
+    return reply.sessions.filter((session) => !isAlive(session) && this.#removedInMs(session) === 0).map(({ id }) => id);
+  }
+
+  async removeSwept(id: string): Promise<void> {
+    await this.#remove(id);
+    await this.#options.catalog.audit.append({ at: Date.now(), actor: 'server', action: 'session.expire', sessionId: id, detail: {} });
+  }
+
+  async #remove(id: string): Promise<void> {
     await this.#options.host.request('remove', { sessionId: id });
     this.#names.delete(id);
     await this.#options.catalog.sessions.remove(id);
-    await this.#audit(caller, 'session.remove', id);
+  }
+
+  /** As a client is shown it: the grace of an ended one counts from the first time. */
+  #seen(session: HostSession): Session {
+    if (!isAlive(session)) this.#noteEndSeen(session);
+    return this.#view(session);
+  }
+
+  #noteEndSeen({ id }: HostSession): void {
+    if (this.#endSeen.has(id)) return;
+    const now = Date.now();
+    this.#endSeen.set(id, now);
+    this.#store(this.#options.catalog.sessions.noteEndSeen(id, now));
+  }
+
+  #livesAgain(id: string): void {
+    if (!this.#endSeen.delete(id)) return;
+    this.#grace.forget(id);
+    this.#store(this.#options.catalog.sessions.clearEndSeen(id));
+  }
+
+  /** What is worth less than an answer: it is known in memory, and lost only with this process. */
+  #store(change: Promise<void>): void {
+    change.catch((error: unknown) => this.#options.log.error({ error: messageOf(error) }, 'the catalog could not be written'));
+  }
+
+  #removedInMs(session: HostSession): number | null {
+    const { id, endedAt } = session;
+    if (endedAt === null) return null;
+    const ended = { id, endedAt, seenAt: this.#endSeen.get(id) ?? null, pinned: this.#pinned.has(id) };
+    return this.#grace.leftMs(ended, Date.now(), performance.now());
+  }
+
+  /** The host counts idle time and must know who looks. */
+  #tellViewers(id: string): void {
+    const viewers = this.#options.viewersOf(id);
+    if (viewers === 0 && !this.#watched.delete(id)) return;
+    if (viewers > 0) this.#watched.add(id);
+    // Unknown or away: the next connection to the host says it again.
+    this.#options.host.request('viewers', { sessionId: id, viewers }).catch(() => undefined);
   }
 
   async *watch(signal: AbortSignal): AsyncGenerator<SessionListEvent> {
@@ -199,6 +293,7 @@ export class SessionService implements SessionsPort {
   /** A viewer came or went. */
   viewersChanged(id: string): void {
     if (this.#options.viewersOf(id) > 0) this.#attention.delete(id);
+    this.#tellViewers(id);
     this.#announce(id);
   }
 
@@ -217,8 +312,13 @@ export class SessionService implements SessionsPort {
     return session;
   }
 
+  titleOf(session: HostSession): string {
+    return this.#view(session).title;
+  }
+
+  /** For a viewer of the session. */
   view(session: HostSession): Session {
-    return this.#view(session);
+    return this.#seen(session);
   }
 
   #view(session: HostSession): Session {
@@ -228,11 +328,14 @@ export class SessionService implements SessionsPort {
       terminalTitle: (this.#titles.get(session.id) ?? this.#options.screens.storedTitle(session.id)) || null,
       attention: this.#attention.has(session.id),
       viewers: this.#options.viewersOf(session.id),
+      pinned: this.#pinned.has(session.id),
+      removedInMs: this.#removedInMs(session),
+      now: Date.now(),
     });
   }
 
   #viewAll(sessions: readonly HostSession[]): Session[] {
-    return sessions.toSorted(byActivity).map((session) => this.#view(session));
+    return sessions.toSorted(byActivity).map((session) => this.#seen(session));
   }
 
   async #rename(id: string, name: string | null): Promise<void> {

@@ -9,6 +9,11 @@ export interface SessionNotes {
   readonly terminalTitle: string | null;
   readonly attention: boolean;
   readonly viewers: number;
+  readonly pinned: boolean;
+  /** Until an ended one is removed (ms); null: it stays, or lives. */
+  readonly removedInMs: number | null;
+  /** Wall clock, epoch ms. */
+  readonly now: number;
 }
 
 const iso = (ms: number): string => new Date(ms).toISOString();
@@ -20,6 +25,7 @@ export function isAlive(session: Pick<HostSession, 'state'>): boolean {
 
 export function viewOf(session: HostSession, notes: SessionNotes): Session {
   const alive = isAlive(session);
+  const removedAt = notes.removedInMs === null ? null : notes.now + notes.removedInMs;
   return {
     id: session.id,
     name: notes.name,
@@ -39,16 +45,41 @@ export function viewOf(session: HostSession, notes: SessionNotes): Session {
     createdAt: iso(session.createdAt),
     lastActivityAt: iso(session.lastActivityAt),
     endedAt: isoOrNull(session.endedAt),
-    // Nothing sweeps yet, so nothing is forecast.
-    idleEndsAt: null,
-    removedAt: null,
+    idleEndsAt: isoOrNull(session.idleEndsAt),
+    removedAt: removedAt === null ? null : iso(removedAt),
     firstOffset: session.firstOffset,
     endOffset: session.endOffset,
     storedBytes: session.storedBytes,
     maxHistoryBytes: session.maxHistoryBytes,
     viewers: notes.viewers,
     attention: notes.attention,
+    pinned: notes.pinned,
+    forecast: forecastOf(session, removedAt, notes),
   };
+}
+
+/** In words, with the reason. */
+function forecastOf(session: HostSession, removedAt: number | null, { now, viewers }: SessionNotes): string | null {
+  if (isAlive(session)) {
+    if (session.idleEndsAt === null) return null;
+    const after = `${inWords(session.idleTimeoutMs)} without a viewer, a key or output`;
+    return viewers > 0 ? null : `Ends in ${inWords(session.idleEndsAt - now)} if nothing happens: ${after} is its limit.`;
+  }
+  if (removedAt === null) return null;
+  return `Will be removed in ${inWords(removedAt - now)}: it has ended.`;
+}
+
+const UNITS = [
+  [86_400_000, 'day'],
+  [3_600_000, 'hour'],
+  [60_000, 'minute'],
+  [1000, 'second'],
+] as const;
+
+function inWords(ms: number): string {
+  const [unitMs, unit] = UNITS.find(([each]) => ms >= each) ?? [1000, 'second'];
+  const count = Math.max(1, Math.round(ms / unitMs));
+  return `${count} ${unit}${count === 1 ? '' : 's'}`;
 }
 
 /** Newest activity first; ties by id, so that the order is stable. */

@@ -48,6 +48,8 @@ const session = (n: number, change: Partial<Session> = {}): Session => ({
   maxHistoryBytes: 1,
   viewers: 0,
   attention: false,
+  pinned: false,
+  forecast: null,
   ...change,
 });
 

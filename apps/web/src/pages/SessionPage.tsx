@@ -120,6 +120,8 @@ export function SessionPage(props: SessionPageProps): JSX.Element {
   const askToEnd = (): void => {
     setQuestion(endQuestion(connection.client, { id: sessionId, title: title() }, tell));
   };
+  // The stream itself says that it runs again, and shows the seam.
+  const restart = (): void => void connection.client.api.session.restart.mutate({ sessionId }).catch(tell);
   const askToRemove = (): void => {
     setQuestion(
       removeQuestion(connection.client, { id: sessionId, title: title() }, tell, () => {
@@ -217,7 +219,14 @@ export function SessionPage(props: SessionPageProps): JSX.Element {
       <Switch fallback={<KeyBar modifiers={modifiers} onKey={pressKey} />}>
         <Match when={open()?.failure()}>{(text) => <EndPanel text={text()} onList={() => router.back()} />}</Match>
         <Match when={open()?.end()}>
-          {(end) => <EndPanel text={endSentence({ ...end(), exitCode: end().code })} onList={() => router.back()} onRemove={askToRemove} />}
+          {(end) => (
+            <EndPanel
+              text={endSentence({ ...end(), exitCode: end().code })}
+              onList={() => router.back()}
+              onRestart={restart}
+              onRemove={askToRemove}
+            />
+          )}
         </Match>
       </Switch>
       <ConfirmDialog question={question()} onClose={() => setQuestion(undefined)} />
@@ -247,7 +256,12 @@ function PhaseWord(props: { readonly session: OpenSession }): JSX.Element {
   );
 }
 
-function EndPanel(props: { readonly text: string; readonly onList: () => void; readonly onRemove?: () => void }): JSX.Element {
+function EndPanel(props: {
+  readonly text: string;
+  readonly onList: () => void;
+  readonly onRestart?: () => void;
+  readonly onRemove?: () => void;
+}): JSX.Element {
   return (
     <div class="end-panel" data-testid="ended">
       <p>{props.text}</p>
@@ -259,9 +273,16 @@ function EndPanel(props: { readonly text: string; readonly onList: () => void; r
             </button>
           )}
         </Show>
-        <button type="button" class="button primary" onClick={() => props.onList()}>
+        <button type="button" class="button" classList={{ primary: props.onRestart === undefined }} onClick={() => props.onList()}>
           All sessions
         </button>
+        <Show when={props.onRestart}>
+          {(restart) => (
+            <button type="button" class="button primary" onClick={() => restart()()}>
+              Start again
+            </button>
+          )}
+        </Show>
       </div>
     </div>
   );

@@ -12,6 +12,8 @@ export interface SessionsPort {
   update(id: string, change: UpdateSession, caller: Caller): Promise<Session>;
   /** Ends the process group and resolves once it has ended. SESSION_ENDED. */
   kill(id: string, caller: Caller): Promise<Session>;
+  /** The same program in the same folder, as the next run. SESSION_ALIVE, COMMAND_NOT_FOUND, CWD_NOT_FOUND, TOO_MANY_SESSIONS. */
+  restart(id: string, caller: Caller): Promise<Session>;
   /** Forgets an ended session and its history. SESSION_ALIVE. */
   remove(id: string, caller: Caller): Promise<void>;
   /** The whole list, then changes; ends with the signal. */

@@ -25,6 +25,10 @@ export const sessionProcedures = {
     .input(byId)
     .output(session)
     .mutation(({ ctx, input }) => ctx.sessions.kill(input.sessionId, ctx.caller)),
+  restart: typeProcedure
+    .input(byId)
+    .output(session)
+    .mutation(({ ctx, input }) => ctx.sessions.restart(input.sessionId, ctx.caller)),
   remove: typeProcedure.input(byId).mutation(async ({ ctx, input }) => {
     await ctx.sessions.remove(input.sessionId, ctx.caller);
     return {};

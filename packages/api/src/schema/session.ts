@@ -58,6 +58,8 @@ export const session = z
     maxHistoryBytes: z.number().int(),
     viewers: z.number().int().min(0),
     attention: z.boolean(),
+    pinned: z.boolean().describe('A pinned session stays after its end until somebody removes it.'),
+    forecast: z.string().nullable().describe('What will happen by itself, when and why, in words; null = nothing.'),
   })
   .meta({ id: 'Session' });
 export type Session = z.infer<typeof session>;

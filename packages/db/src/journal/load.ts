@@ -97,6 +97,7 @@ function readSessions(db: Database.Database, segments: ReadonlyMap<number, Store
       storedBytes: segment?.bytes ?? 0,
       maxHistoryBytes: row.max_history_bytes,
       idleTimeoutMs: row.idle_timeout_ms,
+      idleEndsAt: null,
     };
     const identity = row.pid === null ? undefined : { pid: row.pid, startTime: row.start_time, bootId: row.boot_id };
     const record = makeRecord(row.id, session, identity);

@@ -7,6 +7,7 @@ const SESSION: HostSession = {
   id: 's',
   run: 1,
   runFromOffset: 0,
+  idleEndsAt: null,
   state: 'running',
   pid: 1,
   command: ['sh'],

@@ -167,6 +167,17 @@ function applyMark(session: HostSession, entry: MarkEntry): HostSession {
         signal: entry.signal,
       };
     case 'seam':
+      return {
+        ...marked,
+        run: entry.run,
+        runFromOffset: entry.offset,
+        state: 'starting',
+        pid: null,
+        endedAt: null,
+        reason: null,
+        exitCode: null,
+        signal: null,
+      };
     case 'gap':
     case 'time':
       return marked;

@@ -180,6 +180,27 @@ export class SqliteJournal implements AsyncDisposable {
     return viewOf(record);
   }
 
+  /**
+   * The next run of an ended session, in state `starting`, behind a seam in its stream; stored and reported before this returns. Throws
+   * UNKNOWN_SESSION, RUN_STATE, STORAGE_FAILED (then the session is as it was, or its new run has ended as failed-to-start).
+   */
+  beginRun(id: SessionId, note: string): HostSession {
+    const record = this.#writable(id);
+    const { run, state } = record.committed;
+    if (!record.ending || record.committed.endedAt === null) throw new StorageError('RUN_STATE', `run ${run} of session ${id} is ${state}`);
+    if (this.#committer.paused || !this.#committer.commitSession(record.key)) throw storageFailed(this.#committer.pauseCause);
+    this.#committer.pushMark(record, (mark) => ({ kind: 'seam', ...mark, at: this.#now(), run: run + 1, note }));
+    record.identity = undefined;
+    if (this.#committer.commitSession(record.key)) {
+      record.ending = false;
+      return viewOf(record);
+    }
+    // The seam stays queued and is stored some day: its run must not seem to live.
+    const failed = { state: 'exited', reason: 'failed-to-start', exitCode: null, signal: null } as const;
+    this.#committer.pushMark(record, (mark) => ({ kind: 'exit', ...mark, at: this.#now(), run: run + 1, ...failed }));
+    throw storageFailed(this.#committer.pauseCause);
+  }
+
   /** Throws UNKNOWN_SESSION, RUN_STATE, STORAGE_FAILED. */
   runStarted(id: SessionId, identity: ProcessIdentity): HostSession {
     const record = this.#writable(id);
@@ -484,6 +505,7 @@ function newSessionView(session: NewSession, size: MarkEntry): HostSession {
     endOffset: 0,
     lastMark: size.mark,
     storedBytes: 0,
+    idleEndsAt: null,
   };
 }
 

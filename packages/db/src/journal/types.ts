@@ -33,6 +33,8 @@ export interface HostSession {
   readonly storedBytes: number;
   readonly maxHistoryBytes: number;
   readonly idleTimeoutMs: number;
+  /** Null: the journal does not know who looks; the host fills it in. */
+  readonly idleEndsAt: number | null;
 }
 
 interface Mark {

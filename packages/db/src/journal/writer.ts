@@ -248,6 +248,8 @@ export class JournalWriter {
   #storeMark(row: number, session: number, entry: MarkEntry): void {
     this.#statements.insertMark.run(markToRow(row, session, entry));
     if (entry.kind === 'resize') this.#statements.updateSize.run({ session, cols: entry.cols, rows: entry.rows });
+    // A seam begins a run: the one cannot be stored without the other.
+    if (entry.kind === 'seam') this.#statements.insertRun.run({ session, run: entry.run, from_offset: entry.offset });
     if (entry.kind === 'exit') {
       const { run, state, reason, exitCode, signal, at } = entry;
       this.#statements.endRun.run({ session, run, state, reason, exit_code: exitCode, signal, at });

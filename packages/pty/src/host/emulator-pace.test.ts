@@ -8,6 +8,7 @@ function makePace(): { clock: FakeClock; pace: EmulatorPace; paused: () => boole
   let paused = false;
   const clock = new FakeClock();
   const pace = new EmulatorPace({
+    from: 0,
     appended: () => appended,
     now: () => clock.monotonic(),
     flow: (pendingBytes) =>

@@ -9,7 +9,7 @@ const HUNG_MS = 5000;
 
 export class EmulatorPace {
   /** Offset behind the last byte whose queries have been answered. Lives as long as the child: its successor asks anew. */
-  #answered = 0;
+  #answered: number;
   #parsed: number | undefined;
   #heardAt = 0;
   readonly #flow: FlowControl;
@@ -19,9 +19,12 @@ export class EmulatorPace {
   constructor(options: {
     readonly flow: (pendingBytes: () => number) => FlowControl;
     readonly appended: () => number;
+    /** Where the child's output begins. */
+    readonly from: number;
     /** Monotonic milliseconds. */
     readonly now: () => number;
   }) {
+    this.#answered = options.from;
     this.#appended = options.appended;
     this.#now = options.now;
     // A program is held back by an emulator that lags, never by one that is missing or hangs.

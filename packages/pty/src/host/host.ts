@@ -5,6 +5,7 @@ import { PROTOCOL_VERSION } from '../protocol/messages.ts';
 import type { HostStatus, SessionId } from '../protocol/messages.ts';
 import { systemClock } from './clock.ts';
 import type { Clock, Timer } from './clock.ts';
+import { endOrphans } from './end-orphans.ts';
 import { defaultHostLimits } from './limits.ts';
 import type { HostLimits } from './limits.ts';
 import { listen } from './listener.ts';
@@ -25,6 +26,9 @@ const SHUTDOWN_EXTRA_MS = 2000;
 /** Ages and sizes in a list are fresh to a second; a session that prints all day costs one small message a second. */
 const ACTIVITY_EVERY_MS = 1000;
 
+/** What becomes of programs that a lost host left behind. */
+export type OrphanPolicy = 'leave' | 'end';
+
 export interface HostOptions {
   /** Open; the host flushes it and does not close it. */
   readonly journal: OutputJournal;
@@ -37,6 +41,8 @@ export interface HostOptions {
   readonly spawnPty?: SpawnPty;
   readonly clock?: Clock;
   readonly limits?: Partial<HostLimits>;
+  /** Default: leave. */
+  readonly orphans?: OrphanPolicy;
   /** A client asked for the end: all sessions have ended, the journal is flushed, the socket is closed. The process closes the journal and exits. */
   readonly onShutdown?: () => void;
 }
@@ -91,6 +97,11 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
   /** Sessions with output that lists have not been told of. */
   const printing = new Set<SessionId>();
   let activity: Timer | undefined;
+
+  let idle: Timer | undefined;
+  const watchIdle = (): void => {
+    idle = clock.after(table.endIdle(), watchIdle);
+  };
 
   const memoryTrim = makeMemoryTrim({ clock, trim: openTrim() });
 
@@ -151,6 +162,13 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     await listener.close();
     throw error;
   }
+  if (options.orphans === 'end' && reconciled.orphans.length > 0) {
+    const identities = reconciled.orphans.map(({ identity }) => identity);
+    endOrphans({ identities, clock, log, graceMs: limits.killGraceMs }).catch((error: unknown) =>
+      log.error({ error: String(error) }, 'programs of a lost host could not be ended'),
+    );
+  }
+  watchIdle();
   log.info({ socketPath, lost: reconciled.lost.length }, 'the host listens');
 
   function status(): HostStatus {
@@ -177,6 +195,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
       await endSessions();
       activity?.cancel();
       memoryTrim.close();
+      idle?.cancel();
       for (const peer of peers) peer.end();
       await listener.close();
       log.info({}, 'the host ended');

@@ -73,6 +73,8 @@ export interface OutputJournal {
 
   /** Stored at once, before the call returns. Run 1 in state `starting`. Throws StorageError. */
   createSession(session: NewSession): HostSession;
+  /** The next run of an ended session, in state `starting`, behind a seam in its stream; stored before it returns. Throws StorageError. */
+  beginRun(id: SessionId, note: string): HostSession;
   runStarted(id: SessionId, identity: ProcessIdentity): HostSession;
   /** Puts the `exit` mark behind all output appended before and stores everything before it returns. */
   runEnded(id: SessionId, end: RunEnd): HostSession;

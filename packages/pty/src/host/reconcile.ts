@@ -1,5 +1,5 @@
-// Owns what a new host makes of the runs that an earlier one left unfinished. Must not end or signal any process:
-// a run that cannot be proven to be the same process is reported as lost, and one that can is only named.
+// Owns what a new host makes of the runs that an earlier one left unfinished: each is marked lost, and those whose process is proven to live
+// are named. Must not end or signal any process (end-orphans.ts does, when that is wanted).
 import type { SessionId } from '../protocol/messages.ts';
 import type { Clock } from './clock.ts';
 import type { HostLog } from './log.ts';
@@ -35,8 +35,7 @@ export function reconcile(options: {
     if (identity && isAlive(identity)) orphans.push({ sessionId: id, identity });
   }
   if (lost.length > 0) log.warn({ sessions: lost }, 'the host that ran these sessions is gone; their programs are marked lost');
-  for (const { sessionId, identity } of orphans) {
-    log.warn({ session: sessionId, pid: identity.pid }, 'a program of a lost session still runs; it is left alone');
-  }
+  for (const { sessionId, identity } of orphans)
+    log.warn({ session: sessionId, pid: identity.pid }, 'a program of a lost session still runs');
   return { lost, orphans };
 }

@@ -58,6 +58,15 @@ export function makeHandlers(core: HostCore): Handlers {
       table.alive(sessionId).kill(reason);
       return session(table.view(sessionId));
     },
+    restart(request) {
+      if (core.ending) throw new HostRequestError('SHUTTING_DOWN', 'the host is ending');
+      return session(table.restart(request));
+    },
+    viewers({ sessionId, viewers }, _body, asker) {
+      table.view(sessionId);
+      table.viewers(asker, sessionId, viewers);
+      return { reply: {} };
+    },
     remove({ sessionId }) {
       table.remove(sessionId);
       core.removed(sessionId);

@@ -2,16 +2,74 @@
 // Invariant: an id is never used twice while its journal is kept.
 import { HostRequestError } from '../errors.ts';
 import type { HostSession, SessionId } from '../protocol/messages.ts';
+import type { Asker } from './asker.ts';
 import { assertStartable } from './command-path.ts';
+import { IdleClock } from './idle-clock.ts';
+import type { IdleState } from './idle-clock.ts';
 import { Session, stored } from './session.ts';
 import type { CreateRequest, SessionParts } from './session.ts';
+import { ViewerCounts } from './viewer-counts.ts';
 
 export class SessionTable {
   readonly #parts: SessionParts;
   readonly #sessions = new Map<SessionId, Session>();
+  readonly #viewers = new ViewerCounts();
+  readonly #idle: IdleClock;
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
+    this.#idle = new IdleClock(parts.clock.monotonic());
+  }
+
+  viewers(asker: Asker, id: SessionId, viewers: number): void {
+    this.#viewers.set(asker, id, viewers);
+    this.#parts.changed(id);
+  }
+
+  /** Ends what has been idle for its time. Returns when to call again (ms from now). */
+  endIdle(): number {
+    const alive = [...this.#sessions.values()].filter((session) => session.alive);
+    for (const id of this.#idle.tick(
+      this.#parts.clock.monotonic(),
+      alive.map((session) => this.#idleState(session)),
+    )) {
+      this.#parts.log.info({ session: id }, 'nobody looked, nothing was typed and nothing printed for the time set');
+      this.#sessions.get(id)?.kill('idle');
+    }
+    return this.#idle.nextMs;
+  }
+
+  #idleState(session: Session): IdleState {
+    const { id, activity } = session;
+    const timeoutMs = this.#parts.journal.session(id)?.idleTimeoutMs ?? 0;
+    return { id, timeoutMs, activity, viewers: this.#viewers.of(id) };
+  }
+
+  #viewOf(session: Session): HostSession {
+    const view = session.view();
+    const leftMs = session.alive ? this.#idle.leftMs(this.#idleState(session)) : null;
+    return leftMs === null ? view : { ...view, idleEndsAt: this.#parts.clock.now() + leftMs };
+  }
+
+  /**
+   * The next run of an ended session: the same program, folder and size. Throws UNKNOWN_SESSION, SESSION_ALIVE, TOO_MANY_SESSIONS,
+   * CWD_NOT_FOUND, COMMAND_NOT_FOUND, STORAGE_FAILED (nothing has changed), SPAWN_FAILED.
+   */
+  restart(request: { readonly sessionId: SessionId; readonly env: Readonly<Record<string, string>>; readonly note: string }): HostSession {
+    const { limits } = this.#parts;
+    const { sessionId: id, env, note } = request;
+    const before = this.find(id);
+    const { command, cwd, cols, rows, maxHistoryBytes, idleTimeoutMs, state } = this.view(id);
+    if (state === 'starting' || state === 'running') throw new HostRequestError('SESSION_ALIVE', 'the program still runs');
+    if (this.aliveCount >= limits.sessions) {
+      throw new HostRequestError('TOO_MANY_SESSIONS', `${limits.sessions} sessions run already`, { hint: 'End one first.' });
+    }
+    const create = { type: 'create', id: 0, sessionId: id, command, cwd, env, cols, rows, maxHistoryBytes, idleTimeoutMs } as const;
+    assertStartable(create);
+    const session = new Session(create, this.#parts, { note, ledger: before?.ledger });
+    this.#sessions.set(id, session);
+    this.#parts.changed(id);
+    return this.#viewOf(session);
   }
 
   get aliveCount(): number {
@@ -31,7 +89,7 @@ export class SessionTable {
     const session = new Session(request, this.#parts);
     this.#sessions.set(session.id, session);
     this.#parts.changed(session.id);
-    return session.view();
+    return this.#viewOf(session);
   }
 
   /** The session of this host under that id; undefined for one that an earlier host left. Throws UNKNOWN_SESSION. */
@@ -50,14 +108,18 @@ export class SessionTable {
 
   /** Throws UNKNOWN_SESSION. */
   view(id: SessionId): HostSession {
-    const view = this.find(id)?.view() ?? this.#parts.journal.session(id);
+    const found = this.find(id);
+    const view = found ? this.#viewOf(found) : this.#parts.journal.session(id);
     if (!view) throw new HostRequestError('UNKNOWN_SESSION', `no session ${id}`);
     return view;
   }
 
   /** Oldest first. */
   list(): readonly HostSession[] {
-    return this.#parts.journal.sessions().map((session) => this.#sessions.get(session.id)?.view() ?? session);
+    return this.#parts.journal.sessions().map((session) => {
+      const found = this.#sessions.get(session.id);
+      return found ? this.#viewOf(found) : session;
+    });
   }
 
   /** Throws UNKNOWN_SESSION, SESSION_ALIVE, STORAGE_FAILED. */

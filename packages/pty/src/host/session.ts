@@ -56,6 +56,7 @@ export class Session {
   /** The connection whose emulator sets the pace. */
   #pacer: Asker | undefined;
   #appended = 0;
+  #activity = 0;
   /** How many reasons there are for the terminal to wait. */
   #holds = 0;
   #cols: number;
@@ -66,18 +67,23 @@ export class Session {
   #endedListeners: (() => void)[] = [];
 
   /**
-   * Records the session, then starts its child. Throws SPAWN_FAILED (the session stays, ended as failed-to-start) or
+   * Records the session, or the next run of one (`again`), then starts its child. Throws SPAWN_FAILED (the session stays, ended as failed-to-start) or
    * STORAGE_FAILED (nothing runs).
    */
-  constructor(request: CreateRequest, parts: SessionParts) {
+  constructor(request: CreateRequest, parts: SessionParts, again?: { readonly note: string; readonly ledger: InputLedger | undefined }) {
     const { sessionId: id, command, cwd, cols, rows, maxHistoryBytes, idleTimeoutMs } = request;
     const { journal, clock, limits } = parts;
     this.id = id;
     this.#parts = parts;
     this.#cols = cols;
     this.#rows = rows;
-    this.#ledger = new InputLedger({ maxViewers: limits.viewersRemembered });
-    stored(() => journal.createSession({ id, command, cwd, cols, rows, maxHistoryBytes, idleTimeoutMs, createdAt: clock.now() }));
+    this.#ledger = again?.ledger ?? new InputLedger({ maxViewers: limits.viewersRemembered });
+    const session = stored(() =>
+      again
+        ? journal.beginRun(id, again.note)
+        : journal.createSession({ id, command, cwd, cols, rows, maxHistoryBytes, idleTimeoutMs, createdAt: clock.now() }),
+    );
+    this.#appended = session.endOffset;
     this.#process = this.#start(request);
     this.#queue = new InputQueue({
       write: (bytes) => this.#process?.write(bytes) ?? 0,
@@ -95,6 +101,7 @@ export class Session {
     });
     this.#pace = new EmulatorPace({
       appended: () => this.#appended,
+      from: session.endOffset,
       now: () => clock.monotonic(),
       flow: (pendingBytes) =>
         new FlowControl({
@@ -106,6 +113,16 @@ export class Session {
           clock,
         }),
     });
+  }
+
+  /** Changes with every byte typed or printed. */
+  get activity(): number {
+    return this.#activity;
+  }
+
+  /** Of inputs: it outlives the run, so that a key sent again after a restart is known. */
+  get ledger(): InputLedger {
+    return this.#ledger;
   }
 
   get alive(): boolean {
@@ -142,6 +159,7 @@ export class Session {
       });
     }
     this.#ledger.record(viewerId, n);
+    this.#activity += 1;
     journal.touched(this.id, clock.now());
     return { result: 'applied', lastInput: n, endOffset: endOffset() };
   }
@@ -245,6 +263,7 @@ export class Session {
 
   #printed(bytes: Uint8Array): void {
     if (!this.alive) return;
+    this.#activity += 1;
     try {
       this.#appended = this.#parts.journal.append(this.id, bytes);
       this.#flow?.appended();

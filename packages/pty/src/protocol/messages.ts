@@ -44,6 +44,8 @@ export interface HostSession {
   readonly maxHistoryBytes: number;
   /** Milliseconds without viewer, input and output after which the session may be ended; 0 = never. */
   readonly idleTimeoutMs: number;
+  /** When it ends if nothing happens until then (epoch ms); null: somebody looks, it has ended, or never. */
+  readonly idleEndsAt: number | null;
 }
 
 /**
@@ -132,6 +134,19 @@ export type Request =
    * `exit` entry and a `session` event. `reason`: user, idle or limit; again while it is ending changes nothing.
    */
   | { readonly type: 'kill'; readonly id: number; readonly sessionId: SessionId; readonly reason: EndReason }
+  /**
+   * Starts the program of an ended session again, in its folder and size: the next run, behind a seam. The environment comes with each start,
+   * as with create: none is kept. `note` stands in the stream for people.
+   */
+  | {
+      readonly type: 'restart';
+      readonly id: number;
+      readonly sessionId: SessionId;
+      readonly env: Readonly<Record<string, string>>;
+      readonly note: string;
+    }
+  /** How many people look at a session through this connection: while somebody does, it is not idle. */
+  | { readonly type: 'viewers'; readonly id: number; readonly sessionId: SessionId; readonly viewers: number }
   /** Forgets an ended session and its journal. */
   | { readonly type: 'remove'; readonly id: number; readonly sessionId: SessionId }
   | {
@@ -203,6 +218,8 @@ export interface ReplyBodies {
   readonly lastInput: { readonly lastInput: number };
   readonly resize: { readonly session: HostSession };
   readonly kill: { readonly session: HostSession };
+  readonly restart: { readonly session: HostSession };
+  readonly viewers: Record<string, never>;
   readonly remove: Record<string, never>;
   readonly update: { readonly session: HostSession };
   readonly list: { readonly sessions: readonly HostSession[] };

@@ -17,6 +17,8 @@ export const MAX_ARG_BYTES = 128 * 1024 - 1;
 export const MAX_PATH_BYTES = 4096;
 /** One history page, in bytes of output: a page is one reply and memory on both sides. */
 export const MAX_HISTORY_PAGE_BYTES = 16 * 1024 * 1024;
+/** Far more than any server takes. */
+const MAX_VIEWERS = 100_000;
 const MAX_SHORT_TEXT = 1024;
 
 export type ParsedRequest =
@@ -126,6 +128,8 @@ const FIELDS: { readonly [T in RequestType]: FieldsOf<T> } = {
   lastInput: { sessionId, viewerId: field(viewer) },
   resize: { sessionId, cols: field(integer(1, MAX_COLS)), rows: field(integer(1, MAX_ROWS)) },
   kill: { sessionId, reason: field(oneOf('user', 'idle', 'limit')) },
+  restart: { sessionId, env: field(environment), note: field(text(MAX_SHORT_TEXT)) },
+  viewers: { sessionId, viewers: field(integer(0, MAX_VIEWERS)) },
   remove: { sessionId },
   update: { sessionId, maxHistoryBytes: optional(historyLimit), idleTimeoutMs: optional(idleTimeout) },
   list: {},

@@ -63,6 +63,7 @@ export class MemoryJournal implements OutputJournal {
       endOffset: 0,
       lastMark: 0,
       storedBytes: 0,
+      idleEndsAt: null,
     };
     this.#stored.set(fresh.id, {
       session,
@@ -75,6 +76,16 @@ export class MemoryJournal implements OutputJournal {
       marks: [],
     });
     return session;
+  }
+
+  beginRun(id: SessionId, note: string): HostSession {
+    const { session, tailOffset } = this.#get(id);
+    const run = session.run + 1;
+    this.#mark(id, { kind: 'seam', run, note }, Date.now());
+    const fresh = { state: 'starting', pid: null, endedAt: null, reason: null, exitCode: null, signal: null } as const;
+    this.#change(id, { ...fresh, run, runFromOffset: tailOffset });
+    this.commit();
+    return this.#get(id).session;
   }
 
   runStarted(id: SessionId, identity: ProcessIdentity): HostSession {

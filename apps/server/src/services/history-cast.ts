@@ -1,0 +1,65 @@
+// Owns a recording of a session as asciicast v2 (docs.asciinema.org/manual/asciicast/v2): a JSON line with the size, then one for each event:
+// [seconds, "o" output | "r" resize | "m" marker, text]. Timing is the journal's: a time mark each quarter of a second of output.
+import type { HostSession } from '@cotg/pty/client';
+import type { StreamEntry } from './entries.ts';
+
+/** Entering or leaving the alternate screen (xterm ctlseqs: DECSET 47, 1047, 1049). */
+const ESC = '\u001b';
+const ALTERNATE = new RegExp(`${ESC}\\[\\?(?:1049|1047|47)([hl])`, 'g');
+/** Longest of those sequences: it may lie across two pieces of output. */
+const MAX_SEQUENCE_CHARS = 8;
+
+export interface HistoryCast {
+  head(title: string): string;
+  take(entry: StreamEntry): string;
+  end(): string;
+}
+
+export function makeHistoryCast(
+  session: Pick<HostSession, 'createdAt'>,
+  size: { readonly cols: number; readonly rows: number },
+): HistoryCast {
+  // A character split over pieces is held back until it is whole; a byte that is none becomes U+FFFD, as JSON can hold no other.
+  const decoder = new TextDecoder();
+  let startMs: number | undefined;
+  let nowMs = 0;
+  let carry = '';
+
+  const line = (code: 'o' | 'r' | 'm', text: string): string => `${JSON.stringify([Number((nowMs / 1000).toFixed(3)), code, text])}\n`;
+  const output = (bytes: Uint8Array, options: { stream: boolean }): string => {
+    const text = decoder.decode(bytes, options);
+    if (text === '') return '';
+    const seen = carry + text;
+    const markers = [...seen.matchAll(ALTERNATE)]
+      .filter((match) => match.index + match[0].length > carry.length)
+      .map((match) => line('m', match[1] === 'h' ? 'full-screen program' : 'back to the shell'));
+    carry = seen.slice(-(MAX_SEQUENCE_CHARS - 1));
+    return markers.join('') + line('o', text);
+  };
+
+  return {
+    head: (title) =>
+      `${JSON.stringify({ version: 2, width: size.cols, height: size.rows, timestamp: Math.floor(session.createdAt / 1000), title, env: { TERM: 'xterm-256color' } })}\n`,
+    take(entry) {
+      if (entry.kind === 'output') return output(entry.bytes, { stream: true });
+      const mark = entry.entry;
+      // What the first mark says is 0; a clock that was set back stands still.
+      if (mark.at > 0) {
+        startMs ??= mark.at;
+        nowMs = Math.max(nowMs, mark.at - startMs);
+      }
+      switch (mark.kind) {
+        case 'resize':
+          return line('r', `${mark.cols}x${mark.rows}`);
+        case 'gap':
+          return mark.lostBytes === 0 ? '' : line('m', `${mark.lostBytes} bytes could not be stored here`);
+        case 'seam':
+          return line('m', `run ${mark.run}: ${mark.note}`);
+        case 'time':
+        case 'exit':
+          return '';
+      }
+    },
+    end: () => output(new Uint8Array(0), { stream: false }),
+  };
+}
