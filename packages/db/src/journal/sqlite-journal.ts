@@ -7,6 +7,8 @@ import { openDatabase } from '../database.ts';
 import { InvariantError, sqliteCode, StorageError } from '../errors.ts';
 import { activityOf, Committer } from './committer.ts';
 import type { StoredBatch } from './committer.ts';
+import { Compactor } from './compactor.ts';
+import { SegmentWriter } from './segment-writer.ts';
 import { HistoryReader } from './history-reader.ts';
 import { loadJournal } from './load.ts';
 import { journalSchema } from './migrations/index.ts';
@@ -89,6 +91,8 @@ export class SqliteJournal implements AsyncDisposable {
   readonly #walSync: WalSync | null;
   #storageListener: ((storage: StorageState) => void) | undefined;
   readonly #checkpointer: WalCheckpointer;
+  readonly #compactor: Compactor;
+  readonly #segments: SegmentWriter;
   readonly #counters = new JournalCounters();
   #closing: Promise<void> | undefined;
 
@@ -134,9 +138,22 @@ export class SqliteJournal implements AsyncDisposable {
       counters: this.#counters,
       endStuckReads: () => this.#reader.endStuck(),
       pauseReads: (paused) => this.#reader.pause(paused),
-      onReleased: () => this.#committer.released(),
+      onReleased: () => {
+        this.#committer.released();
+        this.#compactor.released();
+      },
       step: options.testing?.step,
       workerFile: options.testing?.checkpointWorker,
+    });
+    this.#segments = new SegmentWriter(db);
+    this.#compactor = new Compactor({
+      path,
+      book,
+      onNotice,
+      writer: this.#segments,
+      counters: this.#counters,
+      onStored: onChanged,
+      held: () => this.#checkpointer.held,
     });
     this.#purger = new Purger(writer, onChanged);
     this.#walSync =
@@ -374,12 +391,22 @@ export class SqliteJournal implements AsyncDisposable {
     return { journalBytes, storage: this.#committer.paused ? 'paused' : 'ok' };
   }
 
+  /** Compresses everything that is complete, now instead of in quiet moments. */
+  async compact(): Promise<void> {
+    this.#requireOpen();
+    await this.#compactor.finish();
+  }
+
   metrics(): JournalMetrics {
+    const sessions = this.#book.all();
     return this.#counters.snapshot({
-      sessions: this.#book.size,
+      sessions: sessions.length,
       queued_bytes: this.#committer.queuedBytes,
       file_bytes: sizeOf(this.#path),
       wal_bytes: walBytes(this.#path),
+      tail_bytes: this.#compactor.tailWeight,
+      history_bytes: sessions.reduce((sum, { firstOffset, endOffset }) => sum + endOffset - firstOffset, 0),
+      stored_bytes: sessions.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
       wal_frames: this.#closing === undefined ? this.#checkpointer.frames : 0,
     });
   }
@@ -406,6 +433,7 @@ export class SqliteJournal implements AsyncDisposable {
     this.#purger.close();
     this.#trimmer.close();
     await this.#reader.close();
+    await this.#compactor.close();
     await this.#checkpointer.close();
     await this.#walSync?.close();
     const lostBytes = this.#committer.queuedBytes;
@@ -433,6 +461,7 @@ export class SqliteJournal implements AsyncDisposable {
       slices.reduce((sum, slice) => sum + slice.bytes.length, 0),
       tookMs,
     );
+    this.#compactor.committed(slices);
     this.#changed();
   }
 
@@ -440,6 +469,7 @@ export class SqliteJournal implements AsyncDisposable {
   #changed(): void {
     this.#walSync?.committed();
     this.#checkpointer.committed();
+    this.#compactor.changed();
   }
 
   /** For changes that are stored before the call returns. */

@@ -151,6 +151,16 @@ export type JournalNotice =
   | { readonly kind: 'trimmed-blank'; readonly sessionId: SessionId; readonly bytes: number }
   /** Reading history in the worker failed beyond one request; the next request starts a new worker. */
   | { readonly kind: 'reader-failed'; readonly cause: unknown }
+  /** Compressing older output failed and is tried again: it takes more space until then. */
+  | { readonly kind: 'compaction-failed'; readonly cause: unknown }
+  /** Stored output [from, to) does not come back as it was. What is around it does. */
+  | {
+      readonly kind: 'segment-damaged';
+      readonly sessionId: SessionId;
+      readonly from: number;
+      readonly to: number;
+      readonly message: string;
+    }
   /** The write-ahead log could not be copied into the database; tried again, and by SQLite itself inside commits meanwhile. */
   | { readonly kind: 'checkpoint-failed'; readonly cause: unknown }
   /** The write-ahead log passed 64 MiB: a program that is not ours keeps the file open in a read. */
