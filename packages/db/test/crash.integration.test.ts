@@ -51,6 +51,7 @@ describe('a writer killed at a random moment', () => {
       const round = `seed ${random.seed}, kill ${kill}`;
       const told = await writeUntilKilled(path, random.seed + kill, random.int(0, 250));
       await using journal = await openJournal({ path, synchronous: 'normal' });
+      expect(journal.lostTails(), round).toEqual([]);
       const sessions = journal.sessions();
       expect(sessions.length, round).toBe(3);
       for (const [index, session] of sessions.entries()) {

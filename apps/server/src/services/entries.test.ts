@@ -75,3 +75,14 @@ test('the position behind entries counts bytes and marks', () => {
     position = behind(position, entry);
   expect(position).toEqual({ offset: 5, mark: 9 });
 });
+
+test('F32: a damaged piece is named with its range, and what lies behind it is given when asked to go on', () => {
+  const damages: string[] = [];
+  const broken = { ...raw(2, 'cd'), crc: 1 };
+  const pieces = [raw(0, 'ab'), broken, raw(4, 'ef'), raw(8, 'ij')];
+  const entries = entriesOf(page({ pieces, marks: [resize(3, 1)] }), text('abcdefij'), START, 10, ({ offset, endOffset }) => {
+    damages.push(`${offset}-${endOffset}`);
+  });
+  expect(shown(entries)).toEqual(['0:ab', 'mark1@3', '4:ef', '8:ij']);
+  expect(damages).toEqual(['2-4', '6-8']);
+});

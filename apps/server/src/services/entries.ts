@@ -27,14 +27,18 @@ export function behind(position: StreamPosition, entry: StreamEntry): StreamPosi
 export class DamagedHistoryError extends Error {
   override readonly name = 'DamagedHistoryError';
   readonly code = 'HISTORY_DAMAGED';
+  /** What cannot be read is [offset, endOffset); what lies behind it can. */
   readonly offset: number;
-  constructor(offset: number, problem: string) {
+  readonly endOffset: number;
+  constructor(offset: number, endOffset: number, problem: string) {
     super(`The stored output at offset ${offset} is damaged: ${problem}.`);
     this.offset = offset;
+    this.endOffset = endOffset;
   }
 }
 
 function decode(piece: HistoryPiece, stored: Uint8Array): Uint8Array {
+  const damaged = (problem: string): DamagedHistoryError => new DamagedHistoryError(piece.offset, piece.offset + piece.length, problem);
   let bytes: Uint8Array;
   try {
     // A stored piece never unpacks to more than it says: a bomb is refused at the limit.
@@ -42,18 +46,25 @@ function decode(piece: HistoryPiece, stored: Uint8Array): Uint8Array {
     bytes =
       piece.codec === 'none' ? stored : piece.codec === 'zstd' ? zstdDecompressSync(stored, limit) : brotliDecompressSync(stored, limit);
   } catch (error) {
-    throw new DamagedHistoryError(piece.offset, error instanceof Error ? error.message : 'cannot be unpacked');
+    throw damaged(error instanceof Error ? error.message : 'cannot be unpacked');
   }
-  if (bytes.length !== piece.length) throw new DamagedHistoryError(piece.offset, `${bytes.length} bytes instead of ${piece.length}`);
-  if (piece.crc !== null && crc32(bytes) !== piece.crc) throw new DamagedHistoryError(piece.offset, 'wrong checksum');
+  if (bytes.length !== piece.length) throw damaged(`${bytes.length} bytes instead of ${piece.length}`);
+  if (piece.crc !== null && crc32(bytes) !== piece.crc) throw damaged('wrong checksum');
   return bytes;
 }
 
 /**
  * Entries of one page behind `from`, in order: the marks of an offset come after the output before it and before the output
  * that begins there; a page that begins behind `from` says that nothing lies between. Pieces may begin before `from` and end behind `toOffset`; they are cut.
+ * Throws DamagedHistoryError; with `onDamage` that is told instead, and what lies behind the damage is given.
  */
-export function entriesOf(page: ReplyBodies['history'], body: Uint8Array, from: StreamPosition, toOffset: number): StreamEntry[] {
+export function entriesOf(
+  page: ReplyBodies['history'],
+  body: Uint8Array,
+  from: StreamPosition,
+  toOffset: number,
+  onDamage?: (damage: DamagedHistoryError) => void,
+): StreamEntry[] {
   const entries: StreamEntry[] = [];
   const marks = page.marks.filter((mark) => mark.mark > from.mark);
   let nextMark = 0;
@@ -67,13 +78,26 @@ export function entriesOf(page: ReplyBodies['history'], body: Uint8Array, from: 
     }
   };
 
+  const skip = (damage: unknown): void => {
+    if (!onDamage || !(damage instanceof DamagedHistoryError)) throw damage;
+    onDamage(damage);
+    at = Math.max(at, Math.min(damage.endOffset, toOffset));
+    putMarksUpTo(at);
+  };
+
   for (const piece of page.pieces) {
     const stored = body.subarray(bodyAt, bodyAt + piece.storedLength);
     bodyAt += piece.storedLength;
     const end = Math.min(piece.offset + piece.length, toOffset);
     if (end <= at) continue;
-    if (piece.offset > at) throw new DamagedHistoryError(at, `nothing is stored up to ${piece.offset}`);
-    const bytes = decode(piece, stored);
+    if (piece.offset > at) skip(new DamagedHistoryError(at, piece.offset, `nothing is stored up to ${piece.offset}`));
+    let bytes: Uint8Array;
+    try {
+      bytes = decode(piece, stored);
+    } catch (error) {
+      skip(error);
+      continue;
+    }
     while (at < end) {
       putMarksUpTo(at);
       const cut = Math.min(end, marks[nextMark]?.offset ?? end);

@@ -3,18 +3,24 @@ import { ApiError } from '@cotg/api';
 import type { HostReply } from '@cotg/pty/client';
 import type { HostLink } from './host-link.ts';
 import { behind, entriesOf } from './entries.ts';
-import type { StreamEntry, StreamPosition } from './entries.ts';
+import type { DamagedHistoryError, StreamEntry, StreamPosition } from './entries.ts';
 
 /** One page: large enough that the round trip to the host does not count, small enough to hold for many readers at once. */
 const PAGE_BYTES = 256 * 1024;
 
 /**
  * Entries from behind `from` up to `toOffset` (exclusive). Ends early only at the journal's end. Throws ApiError, or
- * DamagedHistoryError at the first range that cannot be read.
+ * DamagedHistoryError at the first range that cannot be read; with `onDamage` that is told instead, and reading goes on behind it.
  */
 export async function* readHistory(
   host: HostLink,
-  request: { sessionId: string; from: StreamPosition; toOffset: number; pageBytes?: number },
+  request: {
+    sessionId: string;
+    from: StreamPosition;
+    toOffset: number;
+    pageBytes?: number;
+    onDamage?: (damage: DamagedHistoryError) => void;
+  },
   signal: AbortSignal,
 ): AsyncGenerator<StreamEntry[], void> {
   let position = request.from;
@@ -36,7 +42,7 @@ export async function* readHistory(
     const lostBytes = reply.fromOffset - position.offset;
     const gap: StreamEntry[] = lostBytes > 0 ? [{ kind: 'mark', entry: { kind: 'gap', ...position, at: 0, lostBytes } }] : [];
     for (const entry of gap) position = behind(position, entry);
-    const entries = [...gap, ...entriesOf(reply, body, position, request.toOffset)];
+    const entries = [...gap, ...entriesOf(reply, body, position, request.toOffset, request.onDamage)];
     for (const entry of entries) position = behind(position, entry);
     if (entries.length > 0) yield entries;
     if (reply.next === null) return;

@@ -14,8 +14,8 @@ const READ_TIMEOUT_MS = 15_000;
 const IDLE_MS = 60_000;
 /** Requests that wait; each connection sends a few. */
 const MAX_WAITING = 1024;
-/** A read that has taken this long is stuck when it keeps the write-ahead log from its end (ms): ordinary ones take 1-15. */
-const STUCK_MS = 100;
+/** A read that has taken this long is stuck when it keeps the write-ahead log from its end (ms): ordinary ones take 1-15, on a busy machine ten times that. */
+const STUCK_MS = 500;
 
 interface Job {
   readonly request: PageRequest;
@@ -90,17 +90,18 @@ export class HistoryReader {
     this.#next();
   }
 
-  /** Ends a read that has taken too long, with its worker and so its transaction; it is tried once more. False when there is none. */
-  endStuck(): boolean {
+  /** Ends a read that has taken too long, with its worker and so its transaction; it is tried once more. Says what was found. */
+  endStuck(): 'none' | 'reading' | 'ended' {
     const job = this.#running;
-    if (job === undefined || performance.now() - job.startedMs < STUCK_MS) return false;
+    if (job === undefined) return 'none';
+    if (performance.now() - job.startedMs < STUCK_MS) return 'reading';
     if (job.ended) job.settle({ error: new StorageError('HISTORY_TIMEOUT', 'the reader was stuck, twice') });
     else if (!job.settled) this.#waiting.unshift(job);
     job.ended = true;
     this.#running = undefined;
     void this.#stopWorker();
     this.#next();
-    return true;
+    return 'ended';
   }
 
   /** Rejects what waits and ends the worker. */

@@ -23,6 +23,7 @@ const NAMES = [
   'rolled_bytes',
   'seals',
   'sealed_bytes',
+  'sealed_stored_bytes',
   'seals_abandoned',
   'compaction_failures',
   'vacuumed_pages',

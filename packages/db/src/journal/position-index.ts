@@ -50,6 +50,17 @@ export class PositionIndex {
     this.#firstRow = this.#rows[0] ?? this.#firstRow;
   }
 
+  /** The rows up to this one are gone. */
+  dropRows(last: number): void {
+    if (this.#firstRow === 0 || this.#firstRow > last) return;
+    const kept = this.#rows.findIndex((row) => row > last);
+    const dropped = kept < 0 ? this.#rows.length : kept;
+    this.#offsets.splice(0, dropped);
+    this.#rows.splice(0, dropped);
+    if (this.#lastRow <= last) this.#lastRow = 0;
+    this.#firstRow = this.#lastRow === 0 ? 0 : last + 1;
+  }
+
   /** Several entries may share an offset, so the sample must lie strictly before it. */
   rowBefore(offset: number): number {
     const at = this.#countBelow(offset) - 1;

@@ -5,6 +5,8 @@
 //   end of a gap that lies there; these ranges do not overlap, and leave no hole but the gaps: a gap mark at off with lost_bytes says that
 //   [off, off + lost_bytes) was never stored. Every tail row lies behind every segment;
 // - the first segment or row may begin before first_offset; what ends at or before it, and marks up to mark_floor, await their deletion;
+// - a piece (level 1) ends on the next multiple of 256 KiB at the latest, a sealed segment (level 2) on the next one of 1 MiB, so that what
+//   is sealed is never made again; output moves from rows to pieces to sealed segments, each time in one transaction (compactor.ts);
 // - tail rows of S are in the order of their id, which is the order of commit;
 // - marks of S are numbered without holes from mark_floor + 1, and their off and id grow with their number; none lies inside a gap;
 // - runs of S are numbered from 1 without holes; only the newest may be `starting` or `running`;

@@ -86,10 +86,6 @@ export class SessionBook {
     return [...this.#byId.values()].map(viewOf);
   }
 
-  get size(): number {
-    return this.#byKey.size;
-  }
-
   records(): IterableIterator<SessionRecord> {
     return this.#byKey.values();
   }
@@ -109,6 +105,11 @@ export class SessionBook {
     const record = this.#byKey.get(key);
     if (record === undefined) throw new InvariantError(`the journal has no session with key ${key}`);
     return record;
+  }
+
+  /** Undefined when it was removed. */
+  findKey(key: number): SessionRecord | undefined {
+    return this.#byKey.get(key);
   }
 
   /** Keys grow with creation, so records must be added in their order. */

@@ -7,9 +7,14 @@ import { openDatabase } from '../database.ts';
 import { InvariantError, sqliteCode, StorageError } from '../errors.ts';
 import { activityOf, Committer } from './committer.ts';
 import type { StoredBatch } from './committer.ts';
+import { Compactor } from './compactor.ts';
+import { SegmentWriter } from './segment-writer.ts';
 import { HistoryReader } from './history-reader.ts';
 import { loadJournal } from './load.ts';
 import { journalSchema } from './migrations/index.ts';
+import { LossBook } from './losses.ts';
+import { openMark } from './mark-keeper.ts';
+import type { MarkKeeper } from './mark-keeper.ts';
 import { Purger } from './purger.ts';
 import { JournalCounters } from './metrics.ts';
 import type { JournalMetrics } from './metrics.ts';
@@ -27,6 +32,7 @@ import type {
   HistoryRequest,
   HostSession,
   JournalNotice,
+  LostTail,
   MarkEntry,
   NewSession,
   ProcessIdentity,
@@ -89,6 +95,11 @@ export class SqliteJournal implements AsyncDisposable {
   readonly #walSync: WalSync | null;
   #storageListener: ((storage: StorageState) => void) | undefined;
   readonly #checkpointer: WalCheckpointer;
+  readonly #compactor: Compactor;
+  readonly #segments: SegmentWriter;
+  readonly #lossBook: LossBook;
+  readonly #mark: MarkKeeper;
+  readonly #lostTails: readonly LostTail[];
   readonly #counters = new JournalCounters();
   #closing: Promise<void> | undefined;
 
@@ -134,9 +145,28 @@ export class SqliteJournal implements AsyncDisposable {
       counters: this.#counters,
       endStuckReads: () => this.#reader.endStuck(),
       pauseReads: (paused) => this.#reader.pause(paused),
-      onReleased: () => this.#committer.released(),
+      onReleased: () => {
+        this.#committer.released();
+        this.#compactor.released();
+      },
       step: options.testing?.step,
       workerFile: options.testing?.checkpointWorker,
+    });
+    this.#lossBook = new LossBook(db);
+    const opened = openMark({ path, book, losses: this.#lossBook, at: this.#now(), onNotice });
+    this.#mark = opened.mark;
+    this.#lostTails = opened.lostTails;
+    // The schema and the id of a new journal shall not be in the log alone: a log that is lost would take them along.
+    if (opened.isNew) db.pragma('wal_checkpoint(passive)');
+    this.#segments = new SegmentWriter(db);
+    this.#compactor = new Compactor({
+      path,
+      book,
+      onNotice,
+      writer: this.#segments,
+      counters: this.#counters,
+      onStored: onChanged,
+      held: () => this.#checkpointer.held,
     });
     this.#purger = new Purger(writer, onChanged);
     this.#walSync =
@@ -145,7 +175,10 @@ export class SqliteJournal implements AsyncDisposable {
         : new WalSync({
             path,
             onError: (cause) => onNotice({ kind: 'sync-failed', cause }),
-            onSynced: () => this.#counters.add('syncs'),
+            onSynced: async () => {
+              await this.#mark.sync();
+              this.#counters.add('syncs');
+            },
           });
     for (const record of book.records()) this.#trimmer.load(record);
     for (const session of writer.purges()) this.#purger.add(session, { lastTailRow: 0, lastMarkRow: 0 }, ends);
@@ -177,6 +210,8 @@ export class SqliteJournal implements AsyncDisposable {
     const record = makeRecord(key, newSessionView(session, size), undefined);
     for (const row of markRows) record.markIndex.add(0, row);
     this.#book.add(record);
+    this.#mark.set(key, 0);
+    this.#mark.write();
     return viewOf(record);
   }
 
@@ -266,6 +301,8 @@ export class SqliteJournal implements AsyncDisposable {
     this.#committer.discard(record.key);
     this.#trimmer.forget(record);
     this.#book.delete(record);
+    this.#mark.remove(record.key);
+    this.#mark.write();
     const { tailIndex, markIndex } = record;
     this.#purger.add(
       record.key,
@@ -395,12 +432,33 @@ export class SqliteJournal implements AsyncDisposable {
     return { journalBytes, storage: this.#committer.paused ? 'paused' : 'ok' };
   }
 
+  /** Compresses everything that is complete, now instead of in quiet moments. */
+  async compact(): Promise<void> {
+    this.#requireOpen();
+    await this.#compactor.finish();
+  }
+
+  /** Output that is missing, as the opening found it, and for which no gap stands in its session yet. */
+  lostTails(): readonly LostTail[] {
+    return this.#lostTails;
+  }
+
+  /** All that was ever found missing, oldest first. */
+  knownLosses(): readonly LostTail[] {
+    this.#requireOpen();
+    return this.#lossBook.all();
+  }
+
   metrics(): JournalMetrics {
+    const sessions = this.#book.all();
     return this.#counters.snapshot({
-      sessions: this.#book.size,
+      sessions: sessions.length,
       queued_bytes: this.#committer.queuedBytes,
       file_bytes: sizeOf(this.#path),
       wal_bytes: walBytes(this.#path),
+      tail_bytes: this.#compactor.tailWeight,
+      history_bytes: sessions.reduce((sum, { firstOffset, endOffset }) => sum + endOffset - firstOffset, 0),
+      stored_bytes: sessions.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
       wal_frames: this.#closing === undefined ? this.#checkpointer.frames : 0,
     });
   }
@@ -427,8 +485,10 @@ export class SqliteJournal implements AsyncDisposable {
     this.#purger.close();
     this.#trimmer.close();
     await this.#reader.close();
+    await this.#compactor.close();
     await this.#checkpointer.close();
     await this.#walSync?.close();
+    this.#mark.close();
     const lostBytes = this.#committer.queuedBytes;
     try {
       this.#saveActivity();
@@ -454,6 +514,9 @@ export class SqliteJournal implements AsyncDisposable {
       slices.reduce((sum, slice) => sum + slice.bytes.length, 0),
       tookMs,
     );
+    for (const { session, endOffset } of slices) this.#mark.set(session, endOffset);
+    this.#mark.write();
+    this.#compactor.committed(slices);
     this.#changed();
   }
 
@@ -461,6 +524,7 @@ export class SqliteJournal implements AsyncDisposable {
   #changed(): void {
     this.#walSync?.committed();
     this.#checkpointer.committed();
+    this.#compactor.changed();
   }
 
   /** For changes that are stored before the call returns. */

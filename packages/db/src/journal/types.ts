@@ -140,6 +140,18 @@ export interface HistoryRequest {
   readonly cursor: string | null;
 }
 
+/** Output that was shown once and is not in the journal any more: its end was lost with the write-ahead log, or an older copy was put back. */
+export interface LostTail {
+  /** Null: the session itself is lost, nothing of it is left but how much it had printed. */
+  readonly sessionId: SessionId | null;
+  readonly from: number;
+  readonly to: number;
+  /** When it was found. */
+  readonly at: number;
+  /** False: the computer was started anew since, so about 200 ms more may be lost that nobody can name. */
+  readonly sameBoot: boolean;
+}
+
 export type StorageState = 'ok' | 'paused';
 
 /** What an operator should hear of. Output is never lost by these: it waits in memory, and the host stops reading. */
@@ -153,6 +165,22 @@ export type JournalNotice =
   | { readonly kind: 'trimmed-blank'; readonly sessionId: SessionId; readonly bytes: number }
   /** Reading history in the worker failed beyond one request; the next request starts a new worker. */
   | { readonly kind: 'reader-failed'; readonly cause: unknown }
+  /** Output that was shown is missing after a start. */
+  | { readonly kind: 'tail-lost'; readonly losses: readonly LostTail[] }
+  /** Whether the newest output is whole cannot be told: the high-water mark is missing, of another journal, or cannot be read. */
+  | { readonly kind: 'mark-unusable'; readonly problem: 'missing' | 'foreign' | 'torn'; readonly detail: string }
+  /** The high-water mark could not be written: a tail lost from here on would not be noticed. */
+  | { readonly kind: 'mark-failed'; readonly cause: unknown }
+  /** Compressing older output failed and is tried again: it takes more space until then. */
+  | { readonly kind: 'compaction-failed'; readonly cause: unknown }
+  /** Stored output [from, to) does not come back as it was. What is around it does. */
+  | {
+      readonly kind: 'segment-damaged';
+      readonly sessionId: SessionId;
+      readonly from: number;
+      readonly to: number;
+      readonly message: string;
+    }
   /** The write-ahead log could not be copied into the database; tried again, and by SQLite itself inside commits meanwhile. */
   | { readonly kind: 'checkpoint-failed'; readonly cause: unknown }
   /** The write-ahead log passed 64 MiB: a program that is not ours keeps the file open in a read. */

@@ -34,6 +34,10 @@ const LIMIT_FRAMES = 16384;
 
 /** Commits go on after this long, copied or not (ms): viewers see a stall, and the host's memory has a bound. */
 const MAX_HOLD_MS = 1000;
+/** After a checkpoint that could copy nothing (ms). */
+const NO_PROGRESS_PAUSE_MS = 100;
+/** Between two looks whether a read has ended, in a hold (ms). */
+const READ_WAIT_MS = 5;
 /** Reads begin again this long after a hold (ms): behind the commit that waited for its end. */
 const READS_RESUME_MS = 5;
 /** Between two holds (ms); doubled while holds do not bring the log back to its beginning, up to the second. */
@@ -62,8 +66,8 @@ export interface WalCheckpointerOptions {
   readonly monotonicNow: () => number;
   readonly counters: JournalCounters;
   readonly onNotice: (notice: JournalNotice) => void;
-  /** Ends reads of this process that are stuck; false when there are none. */
-  readonly endStuckReads: () => boolean;
+  /** What reads of this process are doing; ends one that is stuck. */
+  readonly endStuckReads: () => 'none' | 'reading' | 'ended';
   /** Whether reads of this process are to wait before they begin. */
   readonly pauseReads: (pause: boolean) => void;
   /** Commits may go on. */
@@ -93,6 +97,7 @@ export class WalCheckpointer {
   #nextHoldMs = 0;
   /** Frames in the log when a hold had copied them all: fewer in the next commit mean that the log started again. */
   #copiedFrames: number | undefined;
+  #lastCopied = 0;
   #lastCommitMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #workerIdle: NodeJS.Timeout | undefined;
@@ -165,16 +170,22 @@ export class WalCheckpointer {
   }
 
   #noteLength(logged: number): void {
-    if (logged >= END_READS_FRAMES && this.#options.endStuckReads()) {
-      this.#options.counters.add('reads_ended');
-      // Until the next hold has brought the log back to its beginning: an ended read is tried again.
-      this.#pauseReads();
-    }
+    if (logged >= END_READS_FRAMES) this.#areReadsInTheWay();
     if (logged < LIMIT_FRAMES) this.#overLimit = false;
     else if (!this.#overLimit) {
       this.#overLimit = true;
       this.#options.onNotice({ kind: 'log-too-long', walBytes: walBytes(this.#options.path) });
     }
+  }
+
+  #areReadsInTheWay(): boolean {
+    const reads = this.#options.endStuckReads();
+    if (reads === 'ended') {
+      this.#options.counters.add('reads_ended');
+      // Until the next hold has brought the log back to its beginning: an ended read is tried again.
+      this.#pauseReads();
+    }
+    return reads === 'reading';
   }
 
   #hold(logged: number): void {
@@ -215,9 +226,19 @@ export class WalCheckpointer {
     this.#options.counters.add(request.mode === 'truncate' ? 'wal_truncations' : 'wal_checkpoints');
     this.#restWorker();
     const { logged, copied } = this.#frames();
+    // A reader keeps the rest from being copied: to ask again at once would only ask again.
+    if (logged > copied && copied === this.#lastCopied) this.#retryAtMs = this.#options.monotonicNow() + NO_PROGRESS_PAUSE_MS;
+    this.#lastCopied = copied;
     if (this.held && logged > copied && !request.held) {
       // It began before the hold, which is for what came after it.
       this.#send('passive');
+      return;
+    }
+    if (this.held && logged >= END_READS_FRAMES && this.#areReadsInTheWay()) {
+      // To go on without it would only make the log longer: the read ends or is ended, or the hold runs out.
+      setTimeout(() => {
+        if (this.held && this.#request === undefined) this.#send('passive');
+      }, READ_WAIT_MS);
       return;
     }
     const wasHeld = this.held;

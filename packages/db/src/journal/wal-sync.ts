@@ -13,7 +13,8 @@ export interface WalSyncOptions {
   /** The database file. */
   readonly path: string;
   readonly onError: (cause: unknown) => void;
-  readonly onSynced?: () => void;
+  /** What is to be synced behind the log. */
+  readonly onSynced?: () => Promise<void>;
 }
 
 export class WalSync {
@@ -60,7 +61,7 @@ export class WalSync {
     try {
       this.#file ??= await open(`${this.#options.path}-wal`, 'r');
       await this.#file.datasync();
-      this.#options.onSynced?.();
+      await this.#options.onSynced?.();
     } catch (cause) {
       this.#options.onError(cause);
     }
