@@ -21,6 +21,7 @@ import type { Logger } from './log.ts';
 import { processStartTime, readServerInfo, removeServerInfo, writeServerInfo } from './server-info.ts';
 import { HistoryService } from './services/history-service.ts';
 import { openHostLink } from './services/host-link.ts';
+import { MetricsService } from './services/metrics-service.ts';
 import { OutputService } from './services/output-service.ts';
 import { PairingService } from './services/pairing-service.ts';
 import { ScreenService } from './services/screen-service.ts';
@@ -161,6 +162,14 @@ export async function startServer(config: Config, options: { log: Logger; webRoo
       startedAt,
       screensPid: () => screens.pid,
     });
+    const metrics = new MetricsService({
+      host,
+      catalogPath: dataDir.catalog,
+      sweeps: () => sweeper.counts,
+      viewers: () => streams.viewers,
+      reconnects: () => streams.reconnects,
+    });
+    undo.add(() => metrics.close());
     const cookieName = cookieNameFor(catalog.instanceId);
     const policy = accessPolicy({ host: config.host, port: http.port, publicUrl: config.publicUrl, allowedHosts: config.allowedHosts });
     http.ready({
@@ -170,6 +179,7 @@ export async function startServer(config: Config, options: { log: Logger; webRoo
         sessions: list,
         output,
         system,
+        metrics,
         history: new HistoryService(host, (session) => list.titleOf(session)),
         pairing,
         cookieName,

@@ -52,6 +52,7 @@ async function main(dataDirPath: string | undefined, sync: string | undefined, o
     synchronous: sync === 'full' ? 'full' : 'normal',
     onNotice: (notice) => log.warn({ notice }, 'storage'),
   });
+  journal.markLostTails();
   const ended = Promise.withResolvers<void>();
   const host = await startHost({
     journal,

@@ -6,7 +6,7 @@ import { temporaryDirectory } from '../src/testing.ts';
 import type { TemporaryDirectory } from '../src/testing.ts';
 import { pattern } from './support/pattern.ts';
 import { makeRandom } from './support/random.ts';
-import { outputOf, readHistory } from './support/read-history.ts';
+import { marksOf, outputOf, readHistory } from './support/read-history.ts';
 import { newSession } from './support/sessions.ts';
 
 const KIB = 1024;
@@ -62,6 +62,30 @@ describe('the high-water mark', () => {
     const clean = await reopen(directory);
     expect([clean.journal.lostTails(), clean.notices]).toEqual([[], []]);
     await clean.journal.close();
+  });
+
+  it('F31: a lost tail becomes a gap in its session: its offsets are never given to other output', async () => {
+    using directory = temporaryDirectory();
+    using crashed = temporaryDirectory();
+    const { journal, ids, stored, end } = await makeJournal(directory);
+    copyFiles(directory, crashed, ['journal.db', 'journal.hwm']);
+    await journal.close();
+    const { journal: after } = await reopen(crashed);
+    after.markLostTails();
+    const [id = ''] = ids;
+    expect(after.session(id)?.endOffset).toBe(end);
+    after.append(id, pattern(0, end, end + KIB));
+    after.flush();
+    const expected = Buffer.concat([pattern(0, 0, stored), pattern(0, end, end + KIB)]);
+    const read = await readHistory(after, id);
+    expect(outputOf(read.stream).equals(expected)).toBe(true);
+    expect(marksOf(read.stream).filter(({ kind }) => kind === 'gap')).toMatchObject([{ offset: stored, lostBytes: end - stored }]);
+    await after.close();
+    const { journal: again } = await reopen(crashed);
+    expect(again.lostTails()).toEqual([]);
+    expect(again.knownLosses()).toHaveLength(2);
+    expect((await readHistory(again, id)).stream).toEqual(read.stream);
+    await again.close();
   });
 
   it('F31: a deleted write-ahead log is reported with session and range, and is still known after the next start', async () => {

@@ -7,6 +7,7 @@ import { ApiError, createSession, may, pairRequest, restInput, screen, session, 
 import type { Caller, DeviceRole, OutputPort, SessionsPort, SystemPort } from '@cotg/api';
 import { HISTORY_FORMATS } from '../services/history-service.ts';
 import type { HistoryService } from '../services/history-service.ts';
+import type { MetricsService } from '../services/metrics-service.ts';
 import type { OutputService } from '../services/output-service.ts';
 import type { PairingService } from '../services/pairing-service.ts';
 import type { Logger } from '../log.ts';
@@ -18,6 +19,7 @@ export interface RestServices {
   readonly output: OutputPort & Pick<OutputService, 'inputFromScript'>;
   readonly system: SystemPort;
   readonly history: HistoryService;
+  readonly metrics: MetricsService;
   readonly pairing: PairingService;
   readonly cookieName: string;
   readonly version: string;
@@ -70,6 +72,7 @@ export const REST_RIGHTS: Readonly<Record<string, DeviceRole | 'public'>> = {
   'GET /api/sessions/{id}/screen': 'watch',
   'POST /api/sessions/{id}/input': 'type',
   'GET /api/status': 'watch',
+  'GET /metrics': 'watch',
   'GET /api/openapi.json': 'watch',
 };
 
@@ -271,6 +274,18 @@ export function makeRest(services: RestServices): RestApp {
     async (c) => {
       callerOf(c.env.passed, 'GET /api/status');
       return c.json(await system.status(), 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/metrics',
+      responses: { 200: { description: 'Figures for Prometheus.', content: { 'text/plain': { schema: z.string() } } }, ...problems },
+    }),
+    async (c) => {
+      callerOf(c.env.passed, 'GET /metrics');
+      return c.text(await services.metrics.text(), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
     },
   );
 

@@ -26,6 +26,7 @@ import type { RowsReply, SnapshotReply } from '../screens/messages.ts';
 import { behind } from './entries.ts';
 import type { StreamEntry, StreamPosition } from './entries.ts';
 import { readHistory } from './history-reader.ts';
+import type { ReconnectCounts } from './metrics-service.ts';
 import type { HostLink } from './host-link.ts';
 import { pause } from './pause.ts';
 import { ScriptInput } from './script-input.ts';
@@ -44,6 +45,11 @@ const FEED_LINGER_MS = 5000;
 const FAR_BYTES = 256 * 1024;
 /** Lines above the screen that come with it; older ones are read in the history. */
 const MAX_SCROLLBACK_LINES = 1000;
+
+/** A reconnect that takes longer has not worked for whoever waits. */
+const RECONNECT_MS = 10_000;
+/** Viewers that are remembered as having been here. */
+const MAX_KNOWN_VIEWERS = 10_000;
 
 const PAUSED: AttachEvent = {
   type: 'notice',
@@ -82,6 +88,9 @@ export class OutputService implements OutputPort {
   readonly #stop: (() => void)[];
   readonly #scripts: ScriptInput;
   #isPaused = false;
+  #reconnects: ReconnectCounts = { tried: 0, succeeded: 0 };
+  /** Viewers that were here, newest last. */
+  readonly #known = new Set<string>();
 
   constructor(options: OutputServiceOptions) {
     this.#options = options;
@@ -109,6 +118,15 @@ export class OutputService implements OutputPort {
     for (const viewers of this.#sessions.values()) viewers.noteAll(isPaused ? PAUSED : RESUMED);
   }
 
+  /** All viewers of all sessions. */
+  get viewers(): number {
+    return [...this.#sessions.values()].reduce((sum, { count }) => sum + count, 0);
+  }
+
+  get reconnects(): ReconnectCounts {
+    return this.#reconnects;
+  }
+
   viewersOf(sessionId: string): number {
     return this.#sessions.get(sessionId)?.count ?? 0;
   }
@@ -121,15 +139,38 @@ export class OutputService implements OutputPort {
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) viewer.end();
     this.#options.viewersChanged(request.sessionId);
+    const reconnected = this.#noteReconnect(request);
     try {
       await viewers.feed.follow();
-      yield* this.#stream({ request, session, viewers, viewer, backlog });
+      for await (const placed of this.#stream({ request, session, viewers, viewer, backlog })) {
+        // The hello alone shows nothing; what follows it does, and so does the hello when nothing was missed.
+        if (placed.event.type !== 'hello' || isUpToDate(request, session)) reconnected?.();
+        yield placed;
+      }
     } finally {
       signal.removeEventListener('abort', onAbort);
       viewers.remove(viewer);
       this.#release(request.sessionId, viewers);
       this.#options.viewersChanged(request.sessionId);
     }
+  }
+
+  /** Undefined for somebody who was never here. The answer is called when the first screen or output is on its way. */
+  #noteReconnect(request: Attach): (() => void) | undefined {
+    const wasHere = request.have !== undefined || request.lastEventId !== undefined || this.#known.has(request.viewerId);
+    this.#known.delete(request.viewerId);
+    this.#known.add(request.viewerId);
+    const [oldest] = this.#known;
+    if (this.#known.size > MAX_KNOWN_VIEWERS && oldest !== undefined) this.#known.delete(oldest);
+    if (!wasHere) return undefined;
+    const since = performance.now();
+    this.#reconnects = { ...this.#reconnects, tried: this.#reconnects.tried + 1 };
+    let isDone = false;
+    return () => {
+      if (isDone) return;
+      isDone = true;
+      if (performance.now() - since <= RECONNECT_MS) this.#reconnects = { ...this.#reconnects, succeeded: this.#reconnects.succeeded + 1 };
+    };
   }
 
   async *#stream(context: {
@@ -357,6 +398,11 @@ export class OutputService implements OutputPort {
     for (const viewers of this.#sessions.values()) viewers.endAll();
     this.#sessions.clear();
   }
+}
+
+/** The viewer has everything: its hello is all it gets. */
+function isUpToDate(request: Attach, session: HostSession): boolean {
+  return resumePosition(request, session)?.offset === session.endOffset;
 }
 
 /** Where to go on; undefined to begin anew: nothing known, trimmed away, or from a journal that has lost its tail. */

@@ -38,7 +38,14 @@ export class SystemService implements SystemPort {
         state: host.storage,
         journalBytes: host.journalBytes,
         catalogBytes: statSync(this.#options.catalogPath).size,
-        damaged: [],
+        damaged: host.damaged.map(({ file, sessionId, from, to, setAside, at }) => ({
+          file,
+          ...(sessionId === null ? {} : { sessionId }),
+          ...(from === null ? {} : { from }),
+          ...(to === null ? {} : { to }),
+          ...(setAside === null ? {} : { setAside }),
+          at: new Date(at).toISOString(),
+        })),
       },
     };
   }

@@ -126,6 +126,15 @@ export class Committer {
     this.#schedule();
   }
 
+  /** Queues a gap at the record's queued end: output goes on behind it. */
+  pushGap(record: SessionRecord, lostBytes: number): void {
+    const gap = { offset: record.queuedEnd, mark: record.nextMark, lostBytes };
+    this.pushMark(record, (mark) => ({ kind: 'gap', ...mark, at: this.#options.now(), lostBytes }));
+    record.gaps.push(gap);
+    record.queuedEnd += lostBytes;
+    this.#gapBytes += lostBytes;
+  }
+
   typed(session: number): void {
     this.#policy.typed(session, this.#options.monotonicNow());
     this.#schedule();

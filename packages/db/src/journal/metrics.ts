@@ -61,9 +61,10 @@ export class JournalCounters {
     this.#commitSumMs += tookMs;
   }
 
-  snapshot(gauges: Readonly<Record<string, number>>): JournalMetrics {
+  /** `others`: counters that are kept where they happen. */
+  snapshot(others: Readonly<Record<string, number>>, gauges: Readonly<Record<string, number>>): JournalMetrics {
     return {
-      counters: Object.fromEntries(this.#counters),
+      counters: { ...Object.fromEntries(this.#counters), ...others },
       gauges,
       commitLatency: { bucketsMs: COMMIT_BUCKETS_MS, counts: [...this.#commitCounts], sumMs: this.#commitSumMs },
     };

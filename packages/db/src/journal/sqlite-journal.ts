@@ -2,6 +2,7 @@
 // SQL is in writer.ts and reader.ts.
 // Must not know terminals, sockets or viewers.
 import { statSync } from 'node:fs';
+import { basename } from 'node:path';
 import type Database from 'better-sqlite3';
 import { openDatabase } from '../database.ts';
 import { InvariantError, sqliteCode, StorageError } from '../errors.ts';
@@ -28,6 +29,7 @@ import { JournalWriter } from './writer.ts';
 import type {
   BaseCheckpoint,
   CommittedEntry,
+  Damage,
   HistoryPage,
   HistoryRequest,
   HostSession,
@@ -443,24 +445,53 @@ export class SqliteJournal implements AsyncDisposable {
     return this.#lostTails;
   }
 
+  /**
+   * Puts a gap into each session that has lost its tail, so that its offsets are never given to other output: a client that has seen what is
+   * lost must not take what comes for it. Call once, before anything is appended. Throws STORAGE_FAILED.
+   */
+  markLostTails(): void {
+    for (const { sessionId, from, to } of this.#lostTails) {
+      const record = sessionId === null ? undefined : this.#book.find(sessionId);
+      if (record?.queuedEnd !== from || to <= from) continue;
+      this.#committer.pushGap(record, to - from);
+    }
+    if (!this.#committer.commitAll()) throw storageFailed(this.#committer.pauseCause);
+  }
+
   /** All that was ever found missing, oldest first. */
   knownLosses(): readonly LostTail[] {
     this.#requireOpen();
     return this.#lossBook.all();
   }
 
+  damage(): readonly Damage[] {
+    return this.knownLosses().map(({ sessionId, from, to, at }) => ({
+      file: basename(this.#path),
+      sessionId,
+      from,
+      to,
+      setAside: null,
+      at,
+    }));
+  }
+
   metrics(): JournalMetrics {
     const sessions = this.#book.all();
-    return this.#counters.snapshot({
-      sessions: sessions.length,
-      queued_bytes: this.#committer.queuedBytes,
-      file_bytes: sizeOf(this.#path),
-      wal_bytes: walBytes(this.#path),
-      tail_bytes: this.#compactor.tailWeight,
-      history_bytes: sessions.reduce((sum, { firstOffset, endOffset }) => sum + endOffset - firstOffset, 0),
-      stored_bytes: sessions.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
-      wal_frames: this.#closing === undefined ? this.#checkpointer.frames : 0,
-    });
+    const { trims, trimmedBytes } = this.#trimmer.counts;
+    const { gapBytes } = this.#committer;
+    return this.#counters.snapshot(
+      { trims, trimmed_bytes: trimmedBytes, gap_bytes: gapBytes },
+      {
+        sessions: sessions.length,
+        queued_bytes: this.#committer.queuedBytes,
+        file_bytes: sizeOf(this.#path),
+        wal_bytes: walBytes(this.#path),
+        tail_bytes: this.#compactor.tailWeight,
+        history_bytes: sessions.reduce((sum, { firstOffset, endOffset }) => sum + endOffset - firstOffset, 0),
+        stored_bytes: sessions.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
+        wal_frames: this.#closing === undefined ? this.#checkpointer.frames : 0,
+      },
+    );
   }
 
   /** Commits what is queued, at once. When storing fails it stays queued and stats() says `paused`. */

@@ -152,6 +152,17 @@ export interface LostTail {
   readonly sameBoot: boolean;
 }
 
+/** Stored output that is missing or damaged. */
+export interface Damage {
+  readonly file: string;
+  readonly sessionId: SessionId | null;
+  readonly from: number | null;
+  readonly to: number | null;
+  /** Where the damaged file was put; null: it is still in use. */
+  readonly setAside: string | null;
+  readonly at: number;
+}
+
 export type StorageState = 'ok' | 'paused';
 
 /** What an operator should hear of. Output is never lost by these: it waits in memory, and the host stops reading. */

@@ -173,7 +173,16 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
 
   function status(): HostStatus {
     const { journalBytes, storage } = journal.stats();
-    return { pid: process.pid, version, protocol: PROTOCOL_VERSION, startedAt, sessions: table.aliveCount, journalBytes, storage };
+    return {
+      pid: process.pid,
+      version,
+      protocol: PROTOCOL_VERSION,
+      startedAt,
+      sessions: table.aliveCount,
+      journalBytes,
+      storage,
+      damaged: journal.damage(),
+    };
   }
 
   function endSessions(): Promise<void> {

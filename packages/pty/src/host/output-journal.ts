@@ -5,6 +5,8 @@
 // `onCommitted` has reported it: commit before show.
 import type {
   BasePlace,
+  Damage,
+  HostMetrics,
   EndReason,
   HistoryPiece,
   HostSession,
@@ -117,6 +119,9 @@ export interface OutputJournal {
     signal: AbortSignal,
   ): Promise<HistoryPage>;
 
+  /** What was found missing or damaged, oldest first. */
+  damage(): readonly Damage[];
+  metrics(): HostMetrics | null;
   stats(): { readonly journalBytes: number; readonly storage: StorageState };
   /** Commits what is queued. */
   flush(): void;

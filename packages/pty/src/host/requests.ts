@@ -122,6 +122,7 @@ export function makeHandlers(core: HostCore): Handlers {
       const { fromOffset: begins, firstOffset, endOffset, pieces, marks, next, bytes } = page;
       return { reply: { fromOffset: begins, firstOffset, endOffset, pieces, marks, next }, body: bytes };
     },
+    metrics: () => ({ reply: { metrics: journal.metrics() } }),
     status: () => ({ reply: { host: core.status() } }),
     async shutdown() {
       await core.shutDown();

@@ -190,6 +190,7 @@ export type Request =
   /** How to restore the first kept byte. */
   | { readonly type: 'base'; readonly id: number; readonly sessionId: SessionId }
   | { readonly type: 'status'; readonly id: number }
+  | { readonly type: 'metrics'; readonly id: number }
   /** Ends all sessions, flushes, exits. */
   | { readonly type: 'shutdown'; readonly id: number };
 
@@ -209,6 +210,27 @@ export interface HostStatus {
   readonly sessions: number;
   readonly journalBytes: number;
   readonly storage: StorageState;
+  /** Stored output that was found missing or damaged, oldest first. */
+  readonly damaged: readonly Damage[];
+}
+
+export interface Damage {
+  readonly file: string;
+  readonly sessionId: SessionId | null;
+  readonly from: number | null;
+  readonly to: number | null;
+  /** Where the damaged file was put; null: it is still in use. */
+  readonly setAside: string | null;
+  readonly at: number;
+}
+
+/** Figures of the journal since the host has opened it; null in memory mode. */
+export interface HostMetrics {
+  /** Only grow. */
+  readonly counters: Readonly<Record<string, number>>;
+  readonly gauges: Readonly<Record<string, number>>;
+  /** Upper ends of the buckets, and commits in each: one more than there are ends. */
+  readonly commitLatency: { readonly bucketsMs: readonly number[]; readonly counts: readonly number[]; readonly sumMs: number };
 }
 
 export interface ReplyBodies {
@@ -241,6 +263,7 @@ export interface ReplyBodies {
   /** bytes: the state. Null while everything is kept: the terminal is blank at offset 0. */
   readonly base: { readonly base: BasePlace | null };
   readonly status: { readonly host: HostStatus };
+  readonly metrics: { readonly metrics: HostMetrics | null };
   readonly shutdown: Record<string, never>;
 }
 

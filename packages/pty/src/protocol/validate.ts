@@ -155,6 +155,7 @@ const FIELDS: { readonly [T in RequestType]: FieldsOf<T> } = {
     cursor: field(nullable(text(MAX_SHORT_TEXT))),
   },
   status: {},
+  metrics: {},
   shutdown: {},
 };
 

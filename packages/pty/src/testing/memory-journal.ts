@@ -185,6 +185,14 @@ export class MemoryJournal implements OutputJournal {
     });
   }
 
+  damage(): readonly [] {
+    return [];
+  }
+
+  metrics(): null {
+    return null;
+  }
+
   stats(): { readonly journalBytes: number; readonly storage: 'memory' } {
     let journalBytes = 0;
     for (const { session } of this.#stored.values()) journalBytes += session.storedBytes;
