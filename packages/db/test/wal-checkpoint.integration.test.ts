@@ -79,6 +79,33 @@ describe('the write-ahead log', () => {
     expect(await flooding).toBeLessThan(64 * MIB);
   });
 
+  it('F41: on a disk whose syncs take 200 ms an echo comes within 100 ms, the log stays below 64 MiB, and the flood waits', async () => {
+    await using test = await openTestJournal({ testing: { checkpointWorker: SLOW_WORKER } });
+    const { journal } = test;
+    const { id } = journal.createSession(newSession({ maxHistoryBytes: 1024 * MIB }));
+    const typed = journal.createSession(newSession()).id;
+    journal.followed(true);
+    const waiting: number[] = [];
+    const echoes: number[] = [];
+    journal.onCommitted((entries) => {
+      for (const entry of entries) {
+        if (entry.kind === 'output' && entry.sessionId === typed) echoes.push(performance.now() - (waiting.shift() ?? 0));
+      }
+    });
+    const keys = setInterval(() => {
+      journal.typed(typed);
+      waiting.push(performance.now());
+      journal.append(typed, text('k'));
+    }, 50);
+    const largest = await flood(test, id, 150 * MIB);
+    clearInterval(keys);
+    expect(largest).toBeLessThan(64 * MIB);
+    const sorted = echoes.toSorted((a, b) => a - b);
+    expect(sorted.length).toBeGreaterThan(20);
+    expect(sorted[Math.floor(sorted.length * 0.95)]).toBeLessThan(100);
+    expect(journal.metrics().counters['wal_holds']).toBeGreaterThan(0);
+  });
+
   it('a stranger that keeps the file open is named when the log has grown too long, and output is stored all the same', async () => {
     const notices: JournalNotice[] = [];
     await using test = await openTestJournal({ onNotice: (notice) => notices.push(notice) });
@@ -133,6 +160,7 @@ describe('the write-ahead log', () => {
   });
 });
 
+const SLOW_WORKER = new URL('support/slow-checkpoint-worker.ts', import.meta.url);
 const BROKEN_WORKER = new URL("data:text/javascript,throw new Error('it cannot start')");
 /** The journal gives each worker its turn: the first ends at its first request. */
 const DIES_ONCE_WORKER = new URL('support/dies-once-checkpoint-worker.ts', import.meta.url);

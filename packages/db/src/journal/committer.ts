@@ -14,6 +14,8 @@ import { WriteQueue } from './write-queue.ts';
 import type { Slice, UnstoredPart } from './write-queue.ts';
 import type { ActivitySave, JournalWriter, StoredSlice } from './writer.ts';
 
+/** Output of a session that is typed into, up to which it passes a long hold (bytes): an echo, a prompt, a redrawn screen. */
+const ECHO_BYTES = 16 * 1024;
 /** For so long a failure only delays: a busy file, a full disk that is just being freed (ms). Viewers learn of the pause at once. */
 const SHOW_UNSTORED_AFTER_MS = 1000;
 /** Unstored output kept of a session (bytes): some screens, and what a client that comes back a moment later has missed. */
@@ -34,11 +36,14 @@ export interface CommitterOptions {
   readonly onNotice: (notice: JournalNotice) => void;
   /** After each commit, before it is reported. */
   readonly onStored: (stored: StoredBatch) => void;
-  /** Whether commits that can wait should wait; `released` says when they need not any more. */
-  readonly held: () => boolean;
+  /** Which commits should wait, if they can; `released` says when fewer need to. */
+  readonly held: () => Hold;
   /** After each commit, for each session that it stored something of. */
   readonly onGrown: (record: SessionRecord) => void;
 }
+
+/** `bulk`: all but the small ones that somebody who types waits for. */
+export type Hold = 'none' | 'bulk' | 'all';
 
 export interface StoredBatch {
   readonly slices: readonly Slice[];
@@ -167,7 +172,7 @@ export class Committer {
     return true;
   }
 
-  /** Commits need not wait any more. */
+  /** Commits need not wait any more, or only the large ones. */
   released(): void {
     this.#schedule();
   }
@@ -214,13 +219,22 @@ export class Committer {
 
   /** One transaction in a turn of the loop: terminals are read between two of them. */
   #commitDue(): void {
-    if (this.#pause !== null || this.#options.held()) return;
+    if (this.#pause !== null) return;
+    const hold = this.#options.held();
+    if (hold === 'bulk') this.#commitEchoes();
+    if (hold !== 'none') return;
     const decision = this.#policy.decide(this.#queue, this.#options.monotonicNow());
     try {
       if (decision.kind === 'now') this.#commitOnce(decision.only);
     } finally {
       this.#schedule();
     }
+  }
+
+  #commitEchoes(): void {
+    const typed = this.#policy.typedSessions(this.#options.monotonicNow());
+    const echoes = typed.filter((session) => (this.#queue.bytesOf(session) ?? Infinity) <= ECHO_BYTES);
+    if (echoes.length > 0) this.#commitOnce(echoes);
   }
 
   /** Stores one batch and reports it. False when storing failed: everything is still queued. */

@@ -131,7 +131,7 @@ export class SqliteJournal implements AsyncDisposable {
       now: options.now ?? Date.now,
       onNotice,
       onStored: (stored) => this.#stored(stored),
-      held: () => this.#checkpointer.held,
+      held: () => this.#checkpointer.hold,
       onGrown: (record) => this.#trimmer.grown(record),
     });
     this.#reader = new HistoryReader({

@@ -13,6 +13,7 @@ import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type Database from 'better-sqlite3';
 import { StorageError } from '../errors.ts';
+import type { Hold } from './committer.ts';
 import type { JournalCounters } from './metrics.ts';
 import type { JournalNotice } from './types.ts';
 import type { CheckpointReply, CheckpointRequest, CheckpointWorkerData } from './wal-checkpoint-messages.ts';
@@ -32,6 +33,8 @@ const FORCE_HOLD_FRAMES = 9216;
 /** 64 MiB. Beyond it a stranger holds the log open; somebody should hear of it. */
 const LIMIT_FRAMES = 16384;
 
+/** An ordinary hold is over by then (ms); a longer one is for bulk alone: an echo adds a few frames, and the hold goes on until they are copied. */
+const HOLD_ALL_MS = 30;
 /** Commits go on after this long, copied or not (ms): viewers see a stall, and the host's memory has a bound. */
 const MAX_HOLD_MS = 1000;
 /** After a checkpoint that could copy nothing (ms). */
@@ -92,9 +95,12 @@ export class WalCheckpointer {
   #request: Request | undefined;
   #heldSinceMs: number | undefined;
   #holdTimer: NodeJS.Timeout | undefined;
+  #echoTimer: NodeJS.Timeout | undefined;
   #resumeReads: NodeJS.Timeout | undefined;
   #holdPauseMs = HOLD_PAUSE_MS;
   #nextHoldMs = 0;
+  #nextForcedHoldMs = 0;
+  #nextUnheldMs = 0;
   /** Frames in the log when a hold had copied them all: fewer in the next commit mean that the log started again. */
   #copiedFrames: number | undefined;
   #lastCopied = 0;
@@ -116,6 +122,12 @@ export class WalCheckpointer {
   /** Whether commits that can wait should. */
   get held(): boolean {
     return this.#heldSinceMs !== undefined;
+  }
+
+  /** The first moments hold everybody; a slow disk does not hold somebody who types. */
+  get hold(): Hold {
+    if (this.#heldSinceMs === undefined) return 'none';
+    return this.#options.monotonicNow() - this.#heldSinceMs < HOLD_ALL_MS ? 'all' : 'bulk';
   }
 
   get frames(): number {
@@ -153,13 +165,12 @@ export class WalCheckpointer {
     this.#noteLength(logged);
 
     const left = logged - copied;
-    const mayHold = !this.held && nowMs >= this.#nextHoldMs;
     // Also while a request is under way: it goes on in the hold until everything is copied.
-    if (mayHold && logged >= FORCE_HOLD_FRAMES) this.#hold(logged);
+    if (!this.held && logged >= FORCE_HOLD_FRAMES && nowMs >= this.#nextForcedHoldMs) this.#hold(logged);
     if (this.#request !== undefined) return;
-    if (mayHold && !this.held && left <= HOLD_FRAMES) this.#hold(logged);
+    if (!this.held && nowMs >= this.#nextHoldMs && left <= HOLD_FRAMES) this.#hold(logged);
     // Else little is left and the last hold was a moment ago: the next commit asks again.
-    if (this.held || left > HOLD_FRAMES) this.#send('passive');
+    if (this.held || (left > HOLD_FRAMES && nowMs >= this.#nextUnheldMs)) this.#send('passive');
   }
 
   #noteRestart(logged: number): void {
@@ -192,6 +203,7 @@ export class WalCheckpointer {
     this.#heldSinceMs = this.#options.monotonicNow();
     this.#options.counters.add('wal_holds');
     if (logged >= PAUSE_READS_FRAMES) this.#pauseReads();
+    this.#echoTimer = setTimeout(() => this.#options.onReleased(), HOLD_ALL_MS + 1);
     this.#holdTimer = setTimeout(() => {
       this.#options.counters.add('wal_holds_expired');
       this.#release(false);
@@ -226,11 +238,12 @@ export class WalCheckpointer {
     this.#options.counters.add(request.mode === 'truncate' ? 'wal_truncations' : 'wal_checkpoints');
     this.#restWorker();
     const { logged, copied } = this.#frames();
+    const hasProgressed = copied !== this.#lastCopied;
     // A reader keeps the rest from being copied: to ask again at once would only ask again.
-    if (logged > copied && copied === this.#lastCopied) this.#retryAtMs = this.#options.monotonicNow() + NO_PROGRESS_PAUSE_MS;
+    if (logged > copied && !hasProgressed) this.#nextUnheldMs = this.#options.monotonicNow() + NO_PROGRESS_PAUSE_MS;
     this.#lastCopied = copied;
-    if (this.held && logged > copied && !request.held) {
-      // It began before the hold, which is for what came after it.
+    if (this.held && logged > copied && (!request.held || hasProgressed)) {
+      // For what came while it was under way: before the hold, or echoes in it.
       this.#send('passive');
       return;
     }
@@ -251,10 +264,12 @@ export class WalCheckpointer {
   #release(whole: boolean): void {
     if (this.#heldSinceMs === undefined) return;
     clearTimeout(this.#holdTimer);
+    clearTimeout(this.#echoTimer);
     const nowMs = this.#options.monotonicNow();
     this.#options.counters.add('wal_hold_ms', nowMs - this.#heldSinceMs);
     this.#heldSinceMs = undefined;
     this.#nextHoldMs = nowMs + this.#holdPauseMs;
+    this.#nextForcedHoldMs = nowMs + HOLD_PAUSE_MS;
     this.#copiedFrames = whole ? this.#frames().logged : 0;
     this.#options.onReleased();
     this.#resumeReadsIn(READS_RESUME_MS);

@@ -1,8 +1,8 @@
 // A process that floods a journal and is killed at the Nth step of its checkpoints, `afterMs` later.
 // Arguments: path of the journal, N, afterMs. Prints "shown END" for what it was told is committed, and "done" when there was no Nth step.
-import { writeSync } from 'node:fs';
 import { openJournal } from '../../src/journal.ts';
 import { pattern } from './pattern.ts';
+import { say } from './say.ts';
 import { newSession } from './sessions.ts';
 
 const MIB = 1024 * 1024;
@@ -21,7 +21,7 @@ const journal = await openJournal({ path, synchronous: 'normal', testing: { step
 const { id } = journal.createSession(newSession({ maxHistoryBytes: 1024 * MIB }));
 journal.followed(true);
 journal.onCommitted((entries) => {
-  for (const entry of entries) if (entry.kind === 'output') writeSync(1, `shown ${entry.offset + entry.bytes.length}\n`);
+  for (const entry of entries) if (entry.kind === 'output') say(`shown ${entry.offset + entry.bytes.length}`);
 });
 for (let at = 0; at < FLOOD_BYTES; at += CHUNK_BYTES) {
   journal.append(id, pattern(0, at, at + CHUNK_BYTES));
@@ -30,5 +30,5 @@ for (let at = 0; at < FLOOD_BYTES; at += CHUNK_BYTES) {
 journal.flush();
 // The log is cut two seconds after the flood.
 while ((journal.metrics().counters['wal_truncations'] ?? 0) === 0) await new Promise((resolve) => setTimeout(resolve, 50));
-process.stdout.write('done\n');
+say('done');
 process.exit(0);

@@ -1,9 +1,9 @@
 // A process that writes to a journal until it is killed, and says on its standard output what it was told is committed.
 // Arguments: path of the journal, seed. Lines: "<session index> <end offset> <last mark>".
-import { writeSync } from 'node:fs';
 import { openJournal } from '../../src/journal.ts';
 import { pattern } from './pattern.ts';
 import { makeRandom } from './random.ts';
+import { say } from './say.ts';
 import { newSession } from './sessions.ts';
 
 const [path, seed] = process.argv.slice(2);
@@ -19,8 +19,7 @@ journal.onCommitted((entries) => {
   for (const entry of entries) {
     const index = ids.indexOf(entry.sessionId);
     const line = entry.kind === 'output' ? `${index} ${entry.offset + entry.bytes.length} 0` : `${index} 0 ${entry.entry.mark}`;
-    // Synchronous: what was written before the kill arrives.
-    writeSync(1, `${line}\n`);
+    say(line);
   }
 });
 
