@@ -3,7 +3,7 @@
 //
 // Arguments: DATA_DIR, and the `sync` and `orphans` settings. The server starts it detached, with its log as stderr.
 import { acquireLease } from '@cotg/db/lease';
-import { openJournal } from '@cotg/db/journal';
+import { openJournalOrSalvage } from '@cotg/db/journal';
 import { startHost } from '@cotg/pty/host';
 import { findDataDir } from './data-dir.ts';
 import { EXIT, messageOf } from './errors.ts';
@@ -47,11 +47,18 @@ async function main(dataDirPath: string | undefined, sync: string | undefined, o
   process.on('SIGHUP', () => undefined);
   process.on('SIGINT', () => undefined);
 
-  const journal = await openJournal({
+  const { journal, recovered } = await openJournalOrSalvage({
     path: dataDir.journal,
     synchronous: sync === 'full' ? 'full' : 'normal',
     onNotice: (notice) => log.warn({ notice }, 'storage'),
   });
+  if (recovered) {
+    const { setAside, salvaged, cause } = recovered;
+    log.error(
+      { error: messageOf(cause), setAside: setAside.name, salvaged },
+      'the journal was damaged; it was put aside, and what is whole was taken over',
+    );
+  }
   journal.markLostTails();
   const ended = Promise.withResolvers<void>();
   const host = await startHost({

@@ -1,4 +1,6 @@
 // Entry @cotg/db/journal: the journal of all terminals, for the host.
+export { openJournalOrSalvage } from './journal/recovery.ts';
+export type { RecoveredJournal } from './journal/recovery.ts';
 export { openJournal, SqliteJournal } from './journal/sqlite-journal.ts';
 export type { JournalMetrics } from './journal/metrics.ts';
 export type { JournalOptions, JournalTesting } from './journal/sqlite-journal.ts';

@@ -1,6 +1,8 @@
 // Owns the server's account of itself. Implements SystemPort.
 import { statSync } from 'node:fs';
 import type { Status, SystemPort } from '@cotg/api';
+import { listSetAside } from '@cotg/db/catalog';
+import type { Damage } from '@cotg/pty/client';
 import type { HostLink } from './host-link.ts';
 
 export class SystemService implements SystemPort {
@@ -38,7 +40,7 @@ export class SystemService implements SystemPort {
         state: host.storage,
         journalBytes: host.journalBytes,
         catalogBytes: statSync(this.#options.catalogPath).size,
-        damaged: host.damaged.map(({ file, sessionId, from, to, setAside, at }) => ({
+        damaged: [...host.damaged, ...setAsideCatalogs(this.#options.catalogPath)].map(({ file, sessionId, from, to, setAside, at }) => ({
           file,
           ...(sessionId === null ? {} : { sessionId }),
           ...(from === null ? {} : { from }),
@@ -49,4 +51,8 @@ export class SystemService implements SystemPort {
       },
     };
   }
+}
+
+function setAsideCatalogs(path: string): readonly Damage[] {
+  return listSetAside(path).map(({ file, name, at }) => ({ file, sessionId: null, from: null, to: null, setAside: name, at }));
 }

@@ -6,6 +6,8 @@ import { basename } from 'node:path';
 import type Database from 'better-sqlite3';
 import { openDatabase } from '../database.ts';
 import { InvariantError, sqliteCode, StorageError } from '../errors.ts';
+import { listSetAside } from '../set-aside.ts';
+import type { SetAside } from '../set-aside.ts';
 import { activityOf, Committer } from './committer.ts';
 import type { StoredBatch } from './committer.ts';
 import { Compactor } from './compactor.ts';
@@ -102,6 +104,7 @@ export class SqliteJournal implements AsyncDisposable {
   readonly #lossBook: LossBook;
   readonly #mark: MarkKeeper;
   readonly #lostTails: readonly LostTail[];
+  readonly #setAside: readonly SetAside[];
   readonly #counters = new JournalCounters();
   #closing: Promise<void> | undefined;
 
@@ -158,6 +161,7 @@ export class SqliteJournal implements AsyncDisposable {
     const opened = openMark({ path, book, losses: this.#lossBook, at: this.#now(), onNotice });
     this.#mark = opened.mark;
     this.#lostTails = opened.lostTails;
+    this.#setAside = listSetAside(path);
     // The schema and the id of a new journal shall not be in the log alone: a log that is lost would take them along.
     if (opened.isNew) db.pragma('wal_checkpoint(passive)');
     this.#segments = new SegmentWriter(db);
@@ -465,14 +469,9 @@ export class SqliteJournal implements AsyncDisposable {
   }
 
   damage(): readonly Damage[] {
-    return this.knownLosses().map(({ sessionId, from, to, at }) => ({
-      file: basename(this.#path),
-      sessionId,
-      from,
-      to,
-      setAside: null,
-      at,
-    }));
+    const file = basename(this.#path);
+    const lost = this.knownLosses().map(({ sessionId, from, to, at }) => ({ file, sessionId, from, to, setAside: null, at }));
+    return [...lost, ...this.#setAside.map(({ name, at }) => ({ file, sessionId: null, from: null, to: null, setAside: name, at }))];
   }
 
   metrics(): JournalMetrics {
