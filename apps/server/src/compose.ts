@@ -25,6 +25,7 @@ import { MetricsService } from './services/metrics-service.ts';
 import { OutputService } from './services/output-service.ts';
 import { PairingService } from './services/pairing-service.ts';
 import { ScreenService } from './services/screen-service.ts';
+import { makeMemoryScreenStore } from './services/screen-store.ts';
 import { SessionService } from './services/session-service.ts';
 import { SystemService } from './services/system-service.ts';
 import { VERSION } from './version.ts';
@@ -103,7 +104,7 @@ export async function startServer(config: Config, options: { log: Logger; webRoo
           socketPath: dataDir.hostSocket,
           secret: dataDir.hostSecret,
           clientVersion: VERSION,
-          command: { execPath: program.execPath, args: [...program.args, dataDir.path, config.sync, config.orphans] },
+          command: { execPath: program.execPath, args: [...program.args, dataDir.path, config.sync, config.orphans, config.persistence] },
           env: hostEnvironment(config.childEnv),
           logPath: dataDir.hostLog,
           timeoutMs: HOST_START_TIMEOUT_MS,
@@ -121,9 +122,11 @@ export async function startServer(config: Config, options: { log: Logger; webRoo
     const pairing = await PairingService.open({ catalog, publicUrl: () => publicUrl, codeLifeMs: config.pairingLifeMs });
     let output: OutputService | undefined;
     let sessions: SessionService | undefined;
+    const { reply } = await host.request('status', {});
     const screens = await ScreenService.open({
       host,
-      catalog,
+      // A screen is output too.
+      store: reply.host.storage === 'memory' ? makeMemoryScreenStore() : catalog.checkpoints,
       socketPath: dataDir.hostSocket,
       secret: dataDir.hostSecret,
       version: VERSION,

@@ -102,6 +102,12 @@ export const SETTINGS = {
     fallback: undefined,
     text: 'what a new session runs; default: claude when it is on the PATH, else $SHELL',
   },
+  COTG_PERSISTENCE: {
+    flag: 'persistence',
+    schema: oneOf('sqlite', 'memory'),
+    fallback: 'sqlite',
+    text: 'memory: no output of terminals is kept on disk, the newest 2 MiB of each session in memory; read when the host starts',
+  },
   COTG_SYNC: {
     flag: 'sync',
     schema: oneOf('normal', 'full'),
@@ -173,6 +179,7 @@ export interface Config {
   readonly port: number;
   readonly dataDir: string;
   readonly command: readonly string[];
+  readonly persistence: 'sqlite' | 'memory';
   readonly sync: 'normal' | 'full';
   readonly maxHistoryBytes: number;
   readonly idleTimeoutMs: number;
@@ -297,6 +304,7 @@ export function loadConfig(
     port: required('COTG_PORT'),
     dataDir,
     command: read('COTG_COMMAND') ?? defaultCommand,
+    persistence: required('COTG_PERSISTENCE'),
     sync: required('COTG_SYNC'),
     maxHistoryBytes: required('MAX_SESSION_HISTORY_MB') * MIB,
     idleTimeoutMs: required('COTG_IDLE_TIMEOUT'),

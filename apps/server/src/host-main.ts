@@ -1,11 +1,13 @@
 // Entry of the host process: takes the lease of its data directory, opens the journal, wires the host, and stays. No HTTP,
 // no emulator, nothing that a web request alone could bring down.
 //
-// Arguments: DATA_DIR, and the `sync` and `orphans` settings. The server starts it detached, with its log as stderr.
+// Arguments: DATA_DIR, and the `sync`, `orphans` and `persistence` settings. The server starts it detached, with its log as stderr.
 import { acquireLease } from '@cotg/db/lease';
 import { openJournalOrSalvage } from '@cotg/db/journal';
-import { startHost } from '@cotg/pty/host';
+import type { SqliteJournal } from '@cotg/db/journal';
+import { MEMORY_KEPT_BYTES, MemoryJournal, startHost } from '@cotg/pty/host';
 import { findDataDir } from './data-dir.ts';
+import type { DataDir } from './data-dir.ts';
 import { EXIT, messageOf } from './errors.ts';
 import { VERSION } from './version.ts';
 
@@ -26,7 +28,24 @@ const log = {
   error: (fields: object, message: string): void => write('error', fields, message),
 };
 
-async function main(dataDirPath: string | undefined, sync: string | undefined, orphans: string | undefined): Promise<void> {
+async function openStoredJournal(dataDir: DataDir, sync: string | undefined): Promise<SqliteJournal> {
+  const { journal, recovered } = await openJournalOrSalvage({
+    path: dataDir.journal,
+    synchronous: sync === 'full' ? 'full' : 'normal',
+    onNotice: (notice) => log.warn({ notice }, 'storage'),
+  });
+  if (recovered) {
+    const { setAside, salvaged, cause } = recovered;
+    log.error(
+      { error: messageOf(cause), setAside: setAside.name, salvaged },
+      'the journal was damaged; it was put aside, and what is whole was taken over',
+    );
+  }
+  journal.markLostTails();
+  return journal;
+}
+
+async function main([dataDirPath, sync, orphans, persistence]: readonly string[]): Promise<void> {
   process.umask(0o077);
   if (Number(process.versions.node.split('.')[0]) < MINIMUM_NODE_MAJOR) {
     log.error({}, `the host needs Node ${MINIMUM_NODE_MAJOR} or newer`);
@@ -47,19 +66,10 @@ async function main(dataDirPath: string | undefined, sync: string | undefined, o
   process.on('SIGHUP', () => undefined);
   process.on('SIGINT', () => undefined);
 
-  const { journal, recovered } = await openJournalOrSalvage({
-    path: dataDir.journal,
-    synchronous: sync === 'full' ? 'full' : 'normal',
-    onNotice: (notice) => log.warn({ notice }, 'storage'),
-  });
-  if (recovered) {
-    const { setAside, salvaged, cause } = recovered;
-    log.error(
-      { error: messageOf(cause), setAside: setAside.name, salvaged },
-      'the journal was damaged; it was put aside, and what is whole was taken over',
-    );
-  }
-  journal.markLostTails();
+  const journal =
+    persistence === 'memory'
+      ? new MemoryJournal({ keptBytes: MEMORY_KEPT_BYTES, timeMarks: true })
+      : await openStoredJournal(dataDir, sync);
   const ended = Promise.withResolvers<void>();
   const host = await startHost({
     journal,
@@ -88,4 +98,4 @@ process.on('uncaughtException', (error) => {
   process.exit(EXIT.failed);
 });
 
-await main(process.argv[2], process.argv[3], process.argv[4]);
+await main(process.argv.slice(2));

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { HostEvent } from '../src/protocol/messages.ts';
-import { MemoryJournal } from '../src/testing/memory-journal.ts';
+import { MemoryJournal } from '../src/host/memory-journal.ts';
 import { openWelcomeRawClient } from '../src/testing/raw-client.ts';
 import { createSession, startTestHost } from '../src/testing/start-test-host.ts';
 import { until } from './support/processes.ts';

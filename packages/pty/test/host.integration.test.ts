@@ -357,7 +357,7 @@ test('status counts living sessions', async () => {
   const { reply } = await createSession(client, { command: ['true'] });
   await new SessionFeed(client, reply.session.id).untilExit();
   const { reply: status } = await client.request('status', {});
-  expect(status.host).toMatchObject({ pid: process.pid, version: '1.2.3', protocol: 1, sessions: 1, storage: 'memory' });
+  expect(status.host).toMatchObject({ pid: process.pid, version: '1.2.3', protocol: 2, sessions: 1, storage: 'memory' });
 });
 
 test('only so many sessions run at once', async () => {

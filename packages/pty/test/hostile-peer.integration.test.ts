@@ -20,7 +20,7 @@ describe('hello comes first', () => {
       code: 'NOT_ALLOWED',
     });
     using raw = openRawClient(host.socketPath);
-    raw.send({ type: 'hello', id: 7, protocol: 1, secret: `${host.secret}x`, clientVersion: 't' });
+    raw.send({ type: 'hello', id: 7, protocol: 2, secret: `${host.secret}x`, clientVersion: 't' });
     expect(await raw.next()).toMatchObject({ type: 'error', id: 7, code: 'NOT_ALLOWED' });
     await raw.closed;
   });
@@ -28,7 +28,7 @@ describe('hello comes first', () => {
   test('another protocol version is refused by name, even with a hello of another shape', async () => {
     await using host = await startTestHost();
     for (const hello of [
-      { type: 'hello', id: 7, protocol: 2, secret: host.secret, clientVersion: 't' },
+      { type: 'hello', id: 7, protocol: 3, secret: host.secret, clientVersion: 't' },
       { type: 'hello', id: 7, protocol: 99, token: { of: 'the future' } },
       { type: 'hello', id: 7, protocol: '1' },
     ]) {
@@ -44,7 +44,7 @@ describe('hello comes first', () => {
   test.each([
     ['another request', { type: 'list', id: 3 }, { id: 3, code: 'NOT_ALLOWED' }],
     ['a request without an id', { type: 'list' }, { id: 0, code: 'BAD_REQUEST' }],
-    ['a hello without its fields', { type: 'hello', id: 3, protocol: 1 }, { id: 3, code: 'BAD_REQUEST' }],
+    ['a hello without its fields', { type: 'hello', id: 3, protocol: 2 }, { id: 3, code: 'BAD_REQUEST' }],
   ])('%s instead of it is refused and the connection closed', async (_name, header, answer) => {
     await using host = await startTestHost();
     using raw = openRawClient(host.socketPath);
@@ -98,7 +98,7 @@ test('a malformed request gets BAD_REQUEST and the connection goes on', async ()
     { ...create, command: Array.from({ length: 5000 }, () => 'x') },
     { ...create, env: { A: 'x'.repeat(200_000) } },
     { type: 'unknown', id: 2 },
-    { type: 'hello', id: 2, protocol: 1, secret: host.secret, clientVersion: 't' },
+    { type: 'hello', id: 2, protocol: 2, secret: host.secret, clientVersion: 't' },
   ]) {
     raw.send(header);
     expect(await raw.next()).toMatchObject({ type: 'error', id: 2, code: 'BAD_REQUEST' });

@@ -4,7 +4,6 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { ApiError } from '@cotg/api';
-import type { Catalog } from '@cotg/db/catalog';
 import type { HostSession } from '@cotg/pty/client';
 import { EMULATOR_VERSION, withScrollback } from '@cotg/screen';
 import type { ScreenFact } from '@cotg/screen';
@@ -13,6 +12,7 @@ import type { Logger } from '../log.ts';
 import type { Checkpoint, FromScreens, RowsReply, SnapshotReply, ToScreens } from '../screens/messages.ts';
 import { packState, rowsOf, unpackState } from '../screens/state-views.ts';
 import type { HostLink } from './host-link.ts';
+import type { ScreenStore } from './screen-store.ts';
 
 /** With every emulator asleep for so long the process ends, and its memory with it. Starting it again takes about 0.2 s. */
 const END_AFTER_IDLE_MS = 15_000;
@@ -55,7 +55,7 @@ interface Pending {
 
 export interface ScreenServiceOptions {
   readonly host: HostLink;
-  readonly catalog: Catalog;
+  readonly store: ScreenStore;
   readonly socketPath: string;
   readonly secret: string;
   readonly version: string;
@@ -94,7 +94,7 @@ export class ScreenService {
   }
 
   static async open(options: ScreenServiceOptions): Promise<ScreenService> {
-    return new ScreenService(options, await options.catalog.checkpoints.places());
+    return new ScreenService(options, await options.store.places());
   }
 
   get pid(): number | null {
@@ -133,7 +133,7 @@ export class ScreenService {
   async #current(session: HostSession): Promise<(StoredPlace & { readonly state: Uint8Array }) | null> {
     const place = this.#stored.get(session.id);
     if (place?.offset !== session.endOffset || place.mark !== session.lastMark || place.emulator !== EMULATOR_VERSION) return null;
-    const state = await this.#options.catalog.checkpoints.read(session.id, place.offset);
+    const state = await this.#options.store.read(session.id, place.offset);
     return state ? { ...place, state } : null;
   }
 
@@ -196,9 +196,7 @@ export class ScreenService {
 
   #forget(sessionId: string): void {
     this.#stored.delete(sessionId);
-    this.#storing = this.#storing
-      .then(() => this.#options.catalog.checkpoints.remove(sessionId))
-      .catch((error: unknown) => this.#complain(error));
+    this.#storing = this.#storing.then(() => this.#options.store.remove(sessionId)).catch((error: unknown) => this.#complain(error));
   }
 
   #start(): Promise<void> {
@@ -250,7 +248,7 @@ export class ScreenService {
   }
 
   #take(message: FromScreens, child: ChildProcess): void {
-    const { catalog, log, onFact, onPreview } = this.#options;
+    const { store, log, onFact, onPreview } = this.#options;
     switch (message.type) {
       case 'need-checkpoint':
         this.#storing
@@ -265,7 +263,7 @@ export class ScreenService {
         const { state, sessionId, ...place } = message.checkpoint;
         // Known only once it is stored: an attach must not look for what is not there yet.
         this.#storing = this.#storing
-          .then(() => catalog.checkpoints.put({ sessionId, ...place, state }))
+          .then(() => store.put({ sessionId, ...place, state }))
           .then(() => void this.#stored.set(sessionId, place))
           .catch((error: unknown) => this.#complain(error));
         return;
@@ -302,7 +300,7 @@ export class ScreenService {
   async #load(sessionId: string): Promise<Checkpoint | null> {
     const place = this.#stored.get(sessionId);
     if (!place || place.emulator !== EMULATOR_VERSION) return null;
-    const state = await this.#options.catalog.checkpoints.read(sessionId, place.offset);
+    const state = await this.#options.store.read(sessionId, place.offset);
     return state ? { sessionId, ...place, state } : null;
   }
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { FrameDecoder } from '../protocol/framing.ts';
 import type { HostMessage, HostSession, MarkEntry } from '../protocol/messages.ts';
-import { MemoryJournal } from '../testing/memory-journal.ts';
+import { MemoryJournal } from './memory-journal.ts';
 import { createFields } from '../testing/start-test-host.ts';
 import { defaultHostLimits } from './limits.ts';
 import type { CommittedEntry } from './output-journal.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { FakeClock } from '../testing/fake-clock.ts';
-import { MemoryJournal } from '../testing/memory-journal.ts';
+import { MemoryJournal } from './memory-journal.ts';
 import { createFields } from '../testing/start-test-host.ts';
 import type { ProcessIdentity } from './output-journal.ts';
 import { identityOf, isAlive } from './proc.ts';

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { CommittedEntry } from './output-journal.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
 import { makeFakePtys } from '../testing/fake-pty-process.ts';
-import { MemoryJournal } from '../testing/memory-journal.ts';
+import { MemoryJournal } from './memory-journal.ts';
 import { createFields } from '../testing/start-test-host.ts';
 import { defaultHostLimits } from './limits.ts';
 import { Session } from './session.ts';

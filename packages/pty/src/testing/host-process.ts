@@ -3,7 +3,7 @@
 import { createServer } from 'node:net';
 import { startHost } from '../host/host.ts';
 import type { HostLog } from '../host/log.ts';
-import { MemoryJournal } from './memory-journal.ts';
+import { MemoryJournal } from '../host/memory-journal.ts';
 
 const TAKEN = 3;
 const [, , socketPath = '', secret = ''] = process.argv;

@@ -9,7 +9,7 @@ import { startHost } from '../host/host.ts';
 import type { HostOptions, RunningHost } from '../host/host.ts';
 import type { HostLog } from '../host/log.ts';
 import type { OutputJournal } from '../host/output-journal.ts';
-import { MemoryJournal } from './memory-journal.ts';
+import { MemoryJournal } from '../host/memory-journal.ts';
 
 export interface TestHost<J extends OutputJournal> extends AsyncDisposable {
   readonly host: RunningHost;

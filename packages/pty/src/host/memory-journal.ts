@@ -1,9 +1,16 @@
-// Owns a journal without a disk, for tests of the host: the port's promises, nothing durable.
+// Owns a journal without a disk: the port's promises, nothing durable. For those who want no output on their disk (COTG_PERSISTENCE=memory),
+// and for tests of the host. Keeps the newest part of each session, from a state that an emulator has left; dies with the host.
 // Commits by itself at the end of the loop's turn and at 64 KiB, or only when told (`autoCommit: false`).
-import type { CommittedEntry, HistoryPage, NewSession, OutputJournal, ProcessIdentity, RunEnd } from '../host/output-journal.ts';
+import type { BaseCheckpoint, CommittedEntry, HistoryPage, NewSession, OutputJournal, ProcessIdentity, RunEnd } from './output-journal.ts';
 import type { HostSession, MarkEntry, SessionId } from '../protocol/messages.ts';
 
 const COMMIT_BYTES = 64 * 1024;
+/** Kept of one session at the most, for a host without a disk (bytes): 200 sessions are 400 MiB, and a screen with 1,000 lines needs a tenth. */
+export const MEMORY_KEPT_BYTES = 2 * 1024 * 1024;
+/** States kept as places to begin later: one for each eighth of what is kept, about 10 KB each. */
+const BASES = 8;
+/** Time between two time marks (ms), so that a recording looks as it did. */
+const TIME_MARK_MS = 250;
 
 type Queued =
   | { readonly kind: 'output'; readonly offset: number; readonly bytes: Uint8Array }
@@ -17,6 +24,10 @@ interface Stored {
   /** End of what is queued. */
   tailOffset: number;
   tailMark: number;
+  bases: readonly BaseCheckpoint[];
+  base: BaseCheckpoint | null;
+  readonly startSize: { readonly cols: number; readonly rows: number };
+  timedAt: number;
   pieces: { readonly offset: number; readonly bytes: Uint8Array }[];
   marks: MarkEntry[];
 }
@@ -28,10 +39,15 @@ export class MemoryJournal implements OutputJournal {
   readonly followedCalls: boolean[] = [];
   readonly #stored = new Map<SessionId, Stored>();
   readonly #autoCommit: boolean;
+  readonly #keptBytes: number;
+  readonly #timeMarks: boolean;
   #listener: ((entries: readonly CommittedEntry[]) => void) | undefined;
   #scheduled: NodeJS.Immediate | undefined;
 
-  constructor(options: { readonly autoCommit?: boolean } = {}) {
+  /** `keptBytes`: of one session, whatever its own limit. `timeMarks`: output is stamped with its time. */
+  constructor(options: { readonly autoCommit?: boolean; readonly keptBytes?: number; readonly timeMarks?: boolean } = {}) {
+    this.#keptBytes = options.keptBytes ?? Number.POSITIVE_INFINITY;
+    this.#timeMarks = options.timeMarks ?? false;
     this.#autoCommit = options.autoCommit ?? true;
   }
 
@@ -72,6 +88,10 @@ export class MemoryJournal implements OutputJournal {
       queuedBytes: 0,
       tailOffset: 0,
       tailMark: 0,
+      bases: [],
+      base: null,
+      startSize: { cols: fresh.cols, rows: fresh.rows },
+      timedAt: 0,
       pieces: [],
       marks: [],
     });
@@ -110,12 +130,18 @@ export class MemoryJournal implements OutputJournal {
     this.#stored.delete(id);
   }
 
-  offerBase(): boolean {
-    return false;
+  offerBase(id: SessionId, base: BaseCheckpoint): boolean {
+    const stored = this.#get(id);
+    const newest = stored.bases.at(-1)?.offset ?? stored.session.firstOffset;
+    const isStored = base.offset <= stored.session.endOffset && base.mark <= stored.session.lastMark;
+    if (!isStored || base.offset - newest < this.#kept(stored) / BASES) return false;
+    stored.bases = [...stored.bases, base];
+    trim(stored, this.#kept(stored));
+    return true;
   }
 
-  base(): null {
-    return null;
+  base(id: SessionId): BaseCheckpoint | null {
+    return this.#get(id).base;
   }
 
   touched(id: SessionId, at: number): void {
@@ -124,6 +150,11 @@ export class MemoryJournal implements OutputJournal {
 
   append(id: SessionId, bytes: Uint8Array): number {
     const stored = this.#get(id);
+    const now = Date.now();
+    if (this.#timeMarks && Math.abs(now - stored.timedAt) >= TIME_MARK_MS) {
+      stored.timedAt = now;
+      this.#mark(id, { kind: 'time' }, now);
+    }
     stored.queued.push({ kind: 'output', offset: stored.tailOffset, bytes });
     stored.queuedBytes += bytes.length;
     stored.tailOffset += bytes.length;
@@ -213,8 +244,15 @@ export class MemoryJournal implements OutputJournal {
     clearImmediate(this.#scheduled);
     this.#scheduled = undefined;
     const entries: CommittedEntry[] = [];
-    for (const stored of this.#stored.values()) entries.push(...commitOne(stored));
+    for (const stored of this.#stored.values()) {
+      entries.push(...commitOne(stored));
+      trim(stored, this.#kept(stored));
+    }
     if (entries.length > 0) this.#listener?.(entries);
+  }
+
+  #kept({ session }: Stored): number {
+    return Math.min(session.maxHistoryBytes, this.#keptBytes);
   }
 
   #get(id: SessionId): Stored {
@@ -256,21 +294,36 @@ function commitOne(stored: Stored): CommittedEntry[] {
   }
   stored.queued = [];
   stored.queuedBytes = 0;
-  const { pieces, session } = stored;
-  // Oldest first, whole pieces: the limit is passed by at most one piece.
-  let firstOffset = session.firstOffset;
-  while (pieces[0] && stored.tailOffset - pieces[0].offset - pieces[0].bytes.length >= session.maxHistoryBytes) {
-    firstOffset = pieces[0].offset + pieces[0].bytes.length;
-    pieces.shift();
-  }
-  stored.marks = stored.marks.filter((mark) => mark.offset >= firstOffset);
+  const { session } = stored;
   stored.session = {
     ...session,
-    firstOffset,
     endOffset: stored.tailOffset,
     lastMark: stored.tailMark,
-    storedBytes: stored.tailOffset - firstOffset,
+    storedBytes: stored.tailOffset - session.firstOffset,
     ...(entries.some((entry) => entry.kind === 'output') ? { lastActivityAt: Date.now() } : {}),
   };
   return entries;
+}
+
+/** To the first state that the limit allows; without one, at twice the limit, to about the limit and a blank terminal. */
+function trim(stored: Stored, kept: number): void {
+  const firstOffset = stored.base?.offset ?? 0;
+  if (stored.tailOffset - firstOffset <= kept) return;
+  const least = stored.tailOffset - kept;
+  const next =
+    stored.bases.find(({ offset }) => offset >= least) ?? (stored.tailOffset - firstOffset > 2 * kept ? blankAt(stored, least) : null);
+  if (!next) return;
+  stored.base = next;
+  stored.bases = stored.bases.filter(({ offset }) => offset > next.offset);
+  stored.pieces = stored.pieces.filter(({ offset, bytes }) => offset + bytes.length > next.offset);
+  stored.marks = stored.marks.filter(({ mark }) => mark > next.mark);
+  stored.session = { ...stored.session, firstOffset: next.offset, storedBytes: stored.session.endOffset - next.offset };
+}
+
+function blankAt({ marks, pieces, base, startSize, session }: Stored, least: number): BaseCheckpoint {
+  const offset = pieces.find((piece) => piece.offset >= least)?.offset ?? least;
+  const before = marks.filter((mark) => mark.offset <= offset);
+  const size = before.findLast((mark) => mark.kind === 'resize') ?? base ?? startSize;
+  const { cols, rows } = size;
+  return { offset, mark: before.at(-1)?.mark ?? base?.mark ?? 0, run: session.run, cols, rows, version: '', state: new Uint8Array(0) };
 }
