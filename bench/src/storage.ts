@@ -209,6 +209,7 @@ async function flood(text: Buffer): Promise<void> {
     const seconds = (performance.now() - since) / 1000;
     stalls.disable();
     const { counters, gauges, commitLatency } = journal.metrics();
+    const slow = commitLatency.counts.slice(commitLatency.bucketsMs.indexOf(20) + 1).reduce((sum, count) => sum + count, 0);
     // What the log still holds is written once more.
     await pause(4000);
     const written = ioOf() - io;
@@ -216,7 +217,7 @@ async function flood(text: Buffer): Promise<void> {
       `\nflood of ${round(at / MB, 0)} MB at ${round(at / MB / seconds, 0)} MB/s: commits/s ${round((counters['commits'] ?? 0) / seconds, 0)} (at most 600), written per byte ${round(written / at)} (at most 2)`,
     );
     write(
-      `  commit mean ${round(commitLatency.sumMs / (counters['commits'] ?? 1))} ms, longest stall ${round(stalls.max / 1e6)} ms, log at most ${round(largestLog / MIB, 1)} MiB (at most 64), after 4 s idle ${round((journal.metrics().gauges['wal_bytes'] ?? 0) / MIB, 1)} MiB`,
+      `  commit mean ${round(commitLatency.sumMs / (counters['commits'] ?? 1))} ms, over 20 ms ${slow} of ${counters['commits']}, longest stall of the loop ${round(stalls.max / 1e6)} ms, log at most ${round(largestLog / MIB, 1)} MiB (at most 64), after 4 s idle ${round((journal.metrics().gauges['wal_bytes'] ?? 0) / MIB, 1)} MiB`,
     );
     write(
       `  checkpoints ${counters['wal_checkpoints']}, holds ${counters['wal_holds']} of ${round((counters['wal_hold_ms'] ?? 0) / (counters['wal_holds'] || 1), 1)} ms, rolls ${counters['rolls']}, left in the tail ${round((gauges['tail_bytes'] ?? 0) / MIB, 1)} MiB, stored ${round(at / (gauges['stored_bytes'] ?? 1))} : 1 before sealing`,

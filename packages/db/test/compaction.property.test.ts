@@ -10,7 +10,7 @@ import type { Random } from './support/random.ts';
 import { outputOf, readHistory } from './support/read-history.ts';
 import { EXITED, newSession } from './support/sessions.ts';
 
-const ROUNDS = 3;
+const ROUNDS = Number(process.env['COTG_TEST_ROUNDS'] ?? 2);
 const STEPS = 60;
 const READS = 10;
 const KIB = 1024;

@@ -46,6 +46,8 @@ export interface CompactorOptions {
   readonly onNotice: (notice: JournalNotice) => void;
   /** Something was committed. */
   readonly onStored: () => void;
+  /** Space was given back, but for what the log still holds. */
+  readonly onGivenBack: () => void;
   /** Whether transactions that can wait should wait. */
   readonly held: () => boolean;
 }
@@ -71,6 +73,7 @@ export class Compactor {
   #vacuum: NodeJS.Timeout | undefined;
   /** Resolved when commits are held no more. */
   #released = Promise.withResolvers<void>();
+  #gaveBack = false;
   /** The last job failed: that was said. */
   #failing = false;
   #closed = false;
@@ -281,13 +284,18 @@ export class Compactor {
   #giveBack(): void {
     const { writer, counters, held, onStored } = this.#options;
     if (this.#closed || !this.#quiet || this.#vacuum !== undefined) return;
-    if (writer.freePages() <= KEPT_FREE_PAGES) return;
+    if (writer.freePages() <= KEPT_FREE_PAGES) {
+      if (this.#gaveBack) this.#options.onGivenBack();
+      this.#gaveBack = false;
+      return;
+    }
     this.#vacuum = setTimeout(() => {
       this.#vacuum = undefined;
       if (!this.#quiet || this.#closed) return;
       try {
         if (!held()) {
           writer.vacuum(VACUUM_PAGES);
+          this.#gaveBack = true;
           counters.add('vacuumed_pages', VACUUM_PAGES);
           onStored();
         }

@@ -172,6 +172,7 @@ export class SqliteJournal implements AsyncDisposable {
       writer: this.#segments,
       counters: this.#counters,
       onStored: onChanged,
+      onGivenBack: () => this.#checkpointer.copyWhenIdle(),
       held: () => this.#checkpointer.held,
     });
     this.#purger = new Purger(writer, onChanged);

@@ -35,6 +35,8 @@ export class TransientWorker<Request, Reply> {
     const { name, timeoutMs } = this.#options;
     clearTimeout(this.#idle);
     const worker = (this.#worker ??= this.#start());
+    // Somebody waits for the answer; an idle worker does not keep the process alive.
+    worker.ref();
     return new Promise((resolve, reject) => {
       const deadline = setTimeout(
         () => this.#fail(new StorageError('STORAGE_FAILED', `${name} did not answer within ${timeoutMs} ms`)),
@@ -59,8 +61,6 @@ export class TransientWorker<Request, Reply> {
     const { file, name, workerData } = this.#options;
     // No inherited flags: the worker needs none, and a test runner's would break it.
     const worker = new Worker(new URL(`./${file}${extname(import.meta.url)}`, import.meta.url), { workerData, execArgv: [], name });
-    // What it does is comfort: it does not keep the process alive.
-    worker.unref();
     worker.on('message', (reply: Reply) => {
       if (worker !== this.#worker) return;
       this.#rest();
@@ -76,6 +76,7 @@ export class TransientWorker<Request, Reply> {
   }
 
   #rest(): void {
+    this.#worker?.unref();
     clearTimeout(this.#idle);
     this.#idle = setTimeout(() => void this.end(), this.#options.idleMs);
     this.#idle.unref();

@@ -104,6 +104,7 @@ export class WalCheckpointer {
   /** Frames in the log when a hold had copied them all: fewer in the next commit mean that the log started again. */
   #copiedFrames: number | undefined;
   #lastCopied = 0;
+  #copyWanted = false;
   #lastCommitMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #workerIdle: NodeJS.Timeout | undefined;
@@ -140,6 +141,11 @@ export class WalCheckpointer {
     this.#lastCommitMs = this.#options.monotonicNow();
     this.#arm(IDLE_MS);
     this.#advance();
+  }
+
+  /** The database file became shorter, but for the log: copies it at the next idle moment, however short it is. */
+  copyWhenIdle(): void {
+    this.#copyWanted = true;
   }
 
   async close(): Promise<void> {
@@ -289,8 +295,9 @@ export class WalCheckpointer {
   #whenIdle(whole: boolean): void {
     if (this.#request !== undefined || this.#closed || this.#fallback) return;
     if (this.#options.monotonicNow() < this.#retryAtMs) return;
-    if (walBytes(this.#options.path) < IDLE_TRUNCATE_BYTES) return;
+    if (walBytes(this.#options.path) < IDLE_TRUNCATE_BYTES && !this.#copyWanted) return;
     if (whole) {
+      this.#copyWanted = false;
       this.#hold(0);
       this.#send('truncate');
     } else if (this.#options.monotonicNow() >= this.#nextHoldMs) {
