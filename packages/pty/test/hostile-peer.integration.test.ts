@@ -36,7 +36,7 @@ describe('hello comes first', () => {
       raw.send(hello);
       const answer = await raw.next();
       expect(answer).toMatchObject({ type: 'error', id: 7, code: 'PROTOCOL_VERSION' });
-      expect(answer['message']).toContain('protocol 1');
+      expect(answer['message']).toContain('protocol 2');
       await raw.closed;
     }
   });
