@@ -83,7 +83,10 @@ export async function startServer(config: Config, options: { log: Logger; webRoo
     if (!early) undo.add(() => http.close());
     const shell = loadStaticShell(options.webRoot ?? DEFAULT_WEB_ROOT);
 
-    const catalog = await openCatalog({ path: dataDir.catalog });
+    const catalog = await openCatalog({
+      path: dataDir.catalog,
+      onDamage: (report) => log.error({ report }, 'the catalog was damaged: it is set aside, what was whole goes on'),
+    });
     undo.add(() => catalog.close());
 
     const program = prepareHostProgram(dataDir.hostRuntimes);

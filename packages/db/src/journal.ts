@@ -7,3 +7,5 @@ export type { Finding } from './journal/verify.ts';
 export type * from './journal/types.ts';
 export { SchemaError, StorageError } from './errors.ts';
 export type { SchemaErrorCode, StorageErrorCode } from './errors.ts';
+export { damageReports } from './recovery.ts';
+export type { DamageReport, MissingOutput } from './recovery.ts';

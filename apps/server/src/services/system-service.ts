@@ -1,6 +1,7 @@
 // Owns the server's account of itself. Implements SystemPort.
 import { statSync } from 'node:fs';
 import type { Status, SystemPort } from '@cotg/api';
+import { damageReports } from '@cotg/db/catalog';
 import type { HostLink } from './host-link.ts';
 
 export class SystemService implements SystemPort {
@@ -38,8 +39,16 @@ export class SystemService implements SystemPort {
         state: host.storage,
         journalBytes: host.journalBytes,
         catalogBytes: statSync(this.#options.catalogPath).size,
-        damaged: [],
+        damaged: damagedOf(this.#options.dataDir),
       },
     };
   }
+}
+
+/** From the files that were set aside and the reports beside them, so that it is known until somebody removes them. */
+function damagedOf(dataDir: string): Status['storage']['damaged'] {
+  return damageReports(dataDir).flatMap(({ file, setAside, at: atMs, missing }) => {
+    const at = new Date(atMs).toISOString();
+    return [{ file, setAside, at }, ...missing.map((range) => ({ file, ...range, setAside, at }))];
+  });
 }

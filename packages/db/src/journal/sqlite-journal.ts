@@ -3,8 +3,8 @@
 // Must not know terminals, sockets or viewers.
 import { statSync } from 'node:fs';
 import type Database from 'better-sqlite3';
-import { openDatabase } from '../database.ts';
 import { InvariantError, sqliteCode, StorageError } from '../errors.ts';
+import { openRecovering } from '../recovery.ts';
 import { activityOf, Committer } from './committer.ts';
 import type { StoredBatch } from './committer.ts';
 import { Compactor } from './compactor.ts';
@@ -16,6 +16,7 @@ import { LossBook } from './losses.ts';
 import { openMark } from './mark-keeper.ts';
 import type { MarkKeeper } from './mark-keeper.ts';
 import { Purger } from './purger.ts';
+import { journalSalvage } from './salvage-plan.ts';
 import { JournalCounters } from './metrics.ts';
 import type { JournalMetrics } from './metrics.ts';
 import { makeRecord, noteActivity, takeTimeMark, viewOf } from './session-book.ts';
@@ -67,16 +68,21 @@ export interface JournalTesting {
   readonly checkpointWorker?: URL;
 }
 
-/** Opens or creates the journal. Throws StorageError or SchemaError; a file that is refused is left as it is. */
+/**
+ * Opens or creates the journal; a damaged file is set aside, and what is whole in it goes on. Throws StorageError or SchemaError; a file that
+ * is refused is left as it is.
+ */
 export async function openJournal(options: JournalOptions): Promise<SqliteJournal> {
   const { path, synchronous } = options;
-  const db = await openDatabase({ path, synchronous, identity: journalSchema });
-  try {
-    return new SqliteJournal(db, options);
-  } catch (error) {
-    db.close();
-    throw error;
-  }
+  return openRecovering({
+    path,
+    synchronous,
+    identity: journalSchema,
+    plan: journalSalvage,
+    now: options.now ?? Date.now,
+    use: (db) => new SqliteJournal(db, options),
+    onDamage: (report) => options.onNotice?.({ kind: 'recovered', report }),
+  });
 }
 
 export class SqliteJournal implements AsyncDisposable {
