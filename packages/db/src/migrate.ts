@@ -1,5 +1,6 @@
 // Owns: bringing a database to the newest schema, and recognising one that is newer than this program.
 // A migration runs inside one transaction with its entry in the migration table, so a kill in the middle leaves the old schema.
+import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import type Database from 'better-sqlite3';
 import { Kysely, SqliteAdapter, SqliteDialect } from 'kysely';
 import type { DialectAdapter } from 'kysely';
@@ -54,10 +55,40 @@ export async function migrateToLatest(db: Database.Database, path: string, migra
   // Not destroyed: that would close the connection, which belongs to the caller.
   const kysely = new Kysely<unknown>({ dialect: new TransactionalDialect({ database: db }) });
   const migrator = new Migrator({ db: kysely, provider: { getMigrations: async () => ({ ...migrations }) } });
+  const known = await migrator.getMigrations();
+  const isUpgrade = known.some(({ executedAt }) => executedAt !== undefined) && known.some(({ executedAt }) => executedAt === undefined);
+  if (isUpgrade) keepBackup(db, path);
   const { error, results } = await migrator.migrateToLatest();
   if (error !== undefined) {
     const failed = results?.find((result) => result.status === 'Error')?.migrationName ?? 'preparation';
     throw new SchemaError('MIGRATION_FAILED', `migration of ${path} failed (${failed})`, { cause: error });
+  }
+  rmSync(migrationBackup(path), { force: true });
+}
+
+/** Where the file as it was lies until a migration has succeeded. */
+export function migrationBackup(path: string): string {
+  return `${path}.before-migration`;
+}
+
+/** Complete or not there at all: it gets its name when it is whole. Throws MIGRATION_FAILED before anything is changed. */
+function keepBackup(db: Database.Database, path: string): void {
+  const draft = `${migrationBackup(path)}.tmp`;
+  try {
+    rmSync(draft, { force: true });
+    // SQLite writes into an empty file that is there; so it is for the owner alone from its first byte.
+    closeSync(openSync(draft, 'wx', 0o600));
+    db.prepare('vacuum into ?').run(draft);
+    const fd = openSync(draft, 'r');
+    fsyncSync(fd);
+    closeSync(fd);
+    renameSync(draft, migrationBackup(path));
+  } catch (cause) {
+    rmSync(draft, { force: true });
+    throw new SchemaError('MIGRATION_FAILED', `${path} was not migrated: the copy before it could not be made`, {
+      cause,
+      hint: 'Free as much space as the file takes; nothing was changed.',
+    });
   }
 }
 
