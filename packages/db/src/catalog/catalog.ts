@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import type Database from 'better-sqlite3';
 import { Kysely, SqliteDialect } from 'kysely';
+import { backupTo } from '../backup-to.ts';
 import { openRecovering } from '../recovery.ts';
 import type { DamageReport } from '../recovery.ts';
 import { makeAudit } from './audit.ts';
@@ -27,6 +28,8 @@ export interface Catalog extends AsyncDisposable {
   readonly checkpoints: Checkpoints;
   /** Ten lower-case hex digits, the same for the life of the file. */
   readonly instanceId: string;
+  /** Writes a consistent copy to a new file (mode 0600). Throws STORAGE_FAILED; a file that is there already is refused. */
+  backup(path: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -66,6 +69,7 @@ async function makeCatalog(database: Database.Database, now: () => number): Prom
     audit: makeAudit(db),
     checkpoints: makeCheckpoints(db),
     instanceId,
+    backup: (path) => backupTo(database, path),
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -4,6 +4,9 @@
 import { statSync } from 'node:fs';
 import type Database from 'better-sqlite3';
 import { InvariantError, sqliteCode, StorageError } from '../errors.ts';
+import { backupTo } from '../backup-to.ts';
+import { FileWatch } from '../file-watch.ts';
+import type { FileProblem } from '../file-watch.ts';
 import { openRecovering } from '../recovery.ts';
 import { activityOf, Committer } from './committer.ts';
 import type { StoredBatch } from './committer.ts';
@@ -107,6 +110,7 @@ export class SqliteJournal implements AsyncDisposable {
   readonly #mark: MarkKeeper;
   readonly #lostTails: readonly LostTail[];
   readonly #counters = new JournalCounters();
+  readonly #fileWatch: FileWatch;
   #closing: Promise<void> | undefined;
 
   /** Takes over `db`, which openDatabase has prepared. */
@@ -188,6 +192,12 @@ export class SqliteJournal implements AsyncDisposable {
           });
     for (const record of book.records()) this.#trimmer.load(record);
     for (const session of writer.purges()) this.#purger.add(session, { lastTailRow: 0, lastMarkRow: 0 }, ends);
+    this.#fileWatch = new FileWatch(path, (problem) => onNotice({ kind: 'file-lost', problem }));
+  }
+
+  /** What is wrong with the place of the file; null when it is the one that is open. */
+  get fileProblem(): FileProblem | null {
+    return this.#fileWatch.problem;
   }
 
   sessions(): readonly HostSession[] {
@@ -476,6 +486,16 @@ export class SqliteJournal implements AsyncDisposable {
   }
 
   /** Rejects with STORAGE_FAILED when output was left that could not be stored; everything is closed all the same. */
+  /**
+   * Writes a consistent copy of what is committed now to a new file (mode 0600), while sessions print on. Throws STORAGE_FAILED; a file that
+   * is there already is refused.
+   */
+  async backup(path: string): Promise<void> {
+    this.#requireOpen();
+    this.#committer.commitAll();
+    await backupTo(this.#db, path);
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -486,6 +506,7 @@ export class SqliteJournal implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    this.#fileWatch.close();
     this.#committer.commitAll();
     this.#committer.stop();
     this.#purger.close();

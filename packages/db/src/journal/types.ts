@@ -158,6 +158,8 @@ export type StorageState = 'ok' | 'paused';
 
 /** What an operator should hear of. Output is never lost by these: it waits in memory, and the host stops reading. */
 export type JournalNotice =
+  /** The file is no longer the one at its path: what is written to it can never be read again. Null: it is back. */
+  | { readonly kind: 'file-lost'; readonly problem: 'missing' | 'replaced' | null }
   /** The file was damaged and is set aside; what was whole goes on in a new one. */
   | { readonly kind: 'recovered'; readonly report: DamageReport }
   /** Storing failed and is tried again by itself. `code` is SQLite's, when it was SQLite. */
