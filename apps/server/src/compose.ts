@@ -1,7 +1,7 @@
 // Owns the server's object graph: builds it from the settings, in order, and takes it apart in reverse. Tests use it too.
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { openCatalogOrSalvage } from '@cotg/db/catalog';
+import { openCatalog } from '@cotg/db/catalog';
 import { acquireLease } from '@cotg/db/lease';
 import { connectOrLaunchHost } from '@cotg/pty/client';
 import type { Config } from './config.ts';
@@ -85,14 +85,10 @@ export async function startServer(config: Config, options: { log: Logger; webRoo
     if (!early) undo.add(() => http.close());
     const shell = loadStaticShell(options.webRoot ?? DEFAULT_WEB_ROOT);
 
-    const { catalog, recovered } = await openCatalogOrSalvage({ path: dataDir.catalog });
-    if (recovered) {
-      const { setAside, rows, cause } = recovered;
-      log.error(
-        { error: messageOf(cause), setAside: setAside.name, rows },
-        'the catalog was damaged; it was put aside, and what could be read was taken over',
-      );
-    }
+    const catalog = await openCatalog({
+      path: dataDir.catalog,
+      onDamage: (report) => log.error({ report }, 'the catalog was damaged: it is set aside, what was whole goes on'),
+    });
     undo.add(() => catalog.close());
 
     const program = prepareHostProgram(dataDir.hostRuntimes);

@@ -3,7 +3,7 @@
 //
 // Arguments: DATA_DIR, and the `sync`, `orphans` and `persistence` settings. The server starts it detached, with its log as stderr.
 import { acquireLease } from '@cotg/db/lease';
-import { openJournalOrSalvage } from '@cotg/db/journal';
+import { openJournal } from '@cotg/db/journal';
 import type { SqliteJournal } from '@cotg/db/journal';
 import { MEMORY_KEPT_BYTES, MemoryJournal, startHost } from '@cotg/pty/host';
 import { findDataDir } from './data-dir.ts';
@@ -29,18 +29,11 @@ const log = {
 };
 
 async function openStoredJournal(dataDir: DataDir, sync: string | undefined): Promise<SqliteJournal> {
-  const { journal, recovered } = await openJournalOrSalvage({
+  const journal = await openJournal({
     path: dataDir.journal,
     synchronous: sync === 'full' ? 'full' : 'normal',
     onNotice: (notice) => log.warn({ notice }, 'storage'),
   });
-  if (recovered) {
-    const { setAside, salvaged, cause } = recovered;
-    log.error(
-      { error: messageOf(cause), setAside: setAside.name, salvaged },
-      'the journal was damaged; it was put aside, and what is whole was taken over',
-    );
-  }
   journal.markLostTails();
   return journal;
 }

@@ -7,7 +7,5 @@ export type { Device, DeviceRole, Devices, NewDevice } from './catalog/devices.t
 export type { CatalogSession, CatalogSessions, NewCatalogSession } from './catalog/sessions.ts';
 export { SchemaError, StorageError } from './errors.ts';
 export type { SchemaErrorCode, StorageErrorCode } from './errors.ts';
-export { openCatalogOrSalvage } from './catalog/recovery.ts';
-export type { RecoveredCatalog } from './catalog/recovery.ts';
-export { listSetAside } from './set-aside.ts';
-export type { SetAside } from './set-aside.ts';
+export { damageReports } from './recovery.ts';
+export type { DamageReport, MissingOutput } from './recovery.ts';

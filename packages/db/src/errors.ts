@@ -10,6 +10,8 @@ export type StorageErrorCode =
   | 'STORAGE_UNWRITABLE'
   /** The file is no SQLite database, or its structure is broken. */
   | 'STORAGE_CORRUPT'
+  /** A directory, a FIFO or a link lies where the file belongs; it was not touched. */
+  | 'STORAGE_NOT_A_FILE'
   /** Stored output does not fit together: a hole or an overlap in the offsets. */
   | 'JOURNAL_DAMAGED'
   | 'SESSION_EXISTS'

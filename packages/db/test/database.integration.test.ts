@@ -4,7 +4,7 @@ import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { openCatalog } from '../src/catalog.ts';
 import { openDatabase } from '../src/database.ts';
-import { openJournal } from '../src/journal.ts';
+import { damageReports, openJournal } from '../src/journal.ts';
 import { journalSchema } from '../src/journal/migrations/index.ts';
 import { openTestCatalog, openTestJournal, temporaryDirectory } from '../src/testing.ts';
 import { newSession, text } from './support/sessions.ts';
@@ -106,13 +106,15 @@ describe('database files', () => {
     await expect(openJournal({ path: catalog, synchronous: 'normal' })).rejects.toMatchObject({ code: 'SCHEMA_FOREIGN' });
   });
 
-  it('a file that is no database is refused and left alone', async () => {
+  it('a file that is no database is set aside with every byte, and a new one begins', async () => {
     using directory = temporaryDirectory();
     const path = directory.file('journal.db');
     writeFileSync(path, 'this is a text of more than sixteen bytes\n'.repeat(100));
-    const before = fingerprint(path);
-    await expect(openJournal({ path, synchronous: 'normal' })).rejects.toMatchObject({ code: 'STORAGE_CORRUPT' });
-    expect(fingerprint(path)).toBe(before);
+    const before = readFileSync(path);
+    await using journal = await openJournal({ path, synchronous: 'normal' });
+    expect(journal.sessions()).toEqual([]);
+    const [report] = damageReports(directory.path);
+    expect(readFileSync(directory.file(report?.setAside ?? '')).equals(before)).toBe(true);
   });
 
   it('a missing directory is named, and nothing is made', async () => {

@@ -4,6 +4,7 @@ import { SETTINGS } from '../config.ts';
 import type { Flags, SettingName } from '../config.ts';
 import { EXIT, StartError, messageOf } from '../errors.ts';
 import { VERSION } from '../version.ts';
+import { doctor } from './doctor.ts';
 import { kill, restart, rm } from './end.ts';
 import type { CliIo } from './io.ts';
 import { ls } from './ls.ts';
@@ -68,6 +69,11 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
   withJson(command('pair', 'print a one-time link that lets a device in')).action(async (options: Record<string, unknown>) => {
     exitCode = await pair(flagsFrom(options), options, io);
   });
+  withJson(command('doctor', 'check that what is kept is whole; exit code 1 when it is not')).action(
+    async (options: Record<string, unknown>) => {
+      exitCode = await doctor(flagsFrom(options), options, io);
+    },
+  );
   withJson(command('stop', 'stop the server; sessions run on'))
     .option('--all', 'also end the host and every session')
     .option('--yes', 'do not ask')

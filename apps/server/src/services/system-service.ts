@@ -1,8 +1,7 @@
 // Owns the server's account of itself. Implements SystemPort.
 import { statSync } from 'node:fs';
 import type { Status, SystemPort } from '@cotg/api';
-import { listSetAside } from '@cotg/db/catalog';
-import type { Damage } from '@cotg/pty/client';
+import { damageReports } from '@cotg/db/catalog';
 import type { HostLink } from './host-link.ts';
 
 export class SystemService implements SystemPort {
@@ -40,19 +39,26 @@ export class SystemService implements SystemPort {
         state: host.storage,
         journalBytes: host.journalBytes,
         catalogBytes: statSync(this.#options.catalogPath).size,
-        damaged: [...host.damaged, ...setAsideCatalogs(this.#options.catalogPath)].map(({ file, sessionId, from, to, setAside, at }) => ({
-          file,
-          ...(sessionId === null ? {} : { sessionId }),
-          ...(from === null ? {} : { from }),
-          ...(to === null ? {} : { to }),
-          ...(setAside === null ? {} : { setAside }),
-          at: new Date(at).toISOString(),
-        })),
+        damaged: [
+          ...damagedOf(this.#options.dataDir),
+          // Output that was stored and is gone, as the host's high-water mark says.
+          ...host.damaged.map(({ file, sessionId, from, to, at }) => ({
+            file,
+            ...(sessionId === null ? {} : { sessionId }),
+            ...(from === null ? {} : { from }),
+            ...(to === null ? {} : { to }),
+            at: new Date(at).toISOString(),
+          })),
+        ],
       },
     };
   }
 }
 
-function setAsideCatalogs(path: string): readonly Damage[] {
-  return listSetAside(path).map(({ file, name, at }) => ({ file, sessionId: null, from: null, to: null, setAside: name, at }));
+/** From the files that were set aside and the reports beside them, so that it is known until somebody removes them. */
+function damagedOf(dataDir: string): Status['storage']['damaged'] {
+  return damageReports(dataDir).flatMap(({ file, setAside, at: atMs, missing }) => {
+    const at = new Date(atMs).toISOString();
+    return [{ file, setAside, at }, ...missing.map((range) => ({ file, ...range, setAside, at }))];
+  });
 }

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import type Database from 'better-sqlite3';
 import { sql } from 'kysely';
 import { compile, makeQueryBuilder } from '../compile.ts';
-import { InvariantError } from '../errors.ts';
+import { StorageError } from '../errors.ts';
 import { prepare } from '../statement.ts';
 import type { FoundMarks, MarkIdentity } from './high-water-mark.ts';
 import type { JournalSchema } from './schema.ts';
@@ -24,7 +24,7 @@ export class LossBook {
 
   identity(): MarkIdentity {
     const journalId = this.#statements.get.get({ key: 'journal_id' })?.value;
-    if (journalId === undefined) throw new InvariantError('the journal has no id');
+    if (journalId === undefined) throw new StorageError('JOURNAL_DAMAGED', 'the journal has no id');
     return { journalId, bootId: readBootId() };
   }
 

@@ -4,10 +4,11 @@
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
 import type Database from 'better-sqlite3';
-import { openDatabase } from '../database.ts';
 import { InvariantError, sqliteCode, StorageError } from '../errors.ts';
-import { listSetAside } from '../set-aside.ts';
-import type { SetAside } from '../set-aside.ts';
+import { backupTo } from '../backup-to.ts';
+import { FileWatch } from '../file-watch.ts';
+import type { FileProblem } from '../file-watch.ts';
+import { openRecovering } from '../recovery.ts';
 import { activityOf, Committer } from './committer.ts';
 import type { StoredBatch } from './committer.ts';
 import { Compactor } from './compactor.ts';
@@ -19,6 +20,7 @@ import { LossBook } from './losses.ts';
 import { openMark } from './mark-keeper.ts';
 import type { MarkKeeper } from './mark-keeper.ts';
 import { Purger } from './purger.ts';
+import { journalSalvage } from './salvage-plan.ts';
 import { JournalCounters } from './metrics.ts';
 import type { JournalMetrics } from './metrics.ts';
 import { makeRecord, noteActivity, takeTimeMark, viewOf } from './session-book.ts';
@@ -71,16 +73,21 @@ export interface JournalTesting {
   readonly checkpointWorker?: URL;
 }
 
-/** Opens or creates the journal. Throws StorageError or SchemaError; a file that is refused is left as it is. */
+/**
+ * Opens or creates the journal; a damaged file is set aside, and what is whole in it goes on. Throws StorageError or SchemaError; a file that
+ * is refused is left as it is.
+ */
 export async function openJournal(options: JournalOptions): Promise<SqliteJournal> {
   const { path, synchronous } = options;
-  const db = await openDatabase({ path, synchronous, identity: journalSchema });
-  try {
-    return new SqliteJournal(db, options);
-  } catch (error) {
-    db.close();
-    throw error;
-  }
+  return openRecovering({
+    path,
+    synchronous,
+    identity: journalSchema,
+    plan: journalSalvage,
+    now: options.now ?? Date.now,
+    use: (db) => new SqliteJournal(db, options),
+    onDamage: (report) => options.onNotice?.({ kind: 'recovered', report }),
+  });
 }
 
 export class SqliteJournal implements AsyncDisposable {
@@ -104,8 +111,8 @@ export class SqliteJournal implements AsyncDisposable {
   readonly #lossBook: LossBook;
   readonly #mark: MarkKeeper;
   readonly #lostTails: readonly LostTail[];
-  readonly #setAside: readonly SetAside[];
   readonly #counters = new JournalCounters();
+  readonly #fileWatch: FileWatch;
   #closing: Promise<void> | undefined;
 
   /** Takes over `db`, which openDatabase has prepared. */
@@ -161,7 +168,6 @@ export class SqliteJournal implements AsyncDisposable {
     const opened = openMark({ path, book, losses: this.#lossBook, at: this.#now(), onNotice });
     this.#mark = opened.mark;
     this.#lostTails = opened.lostTails;
-    this.#setAside = listSetAside(path);
     // The schema and the id of a new journal shall not be in the log alone: a log that is lost would take them along.
     if (opened.isNew) db.pragma('wal_checkpoint(passive)');
     this.#segments = new SegmentWriter(db);
@@ -189,6 +195,12 @@ export class SqliteJournal implements AsyncDisposable {
           });
     for (const record of book.records()) this.#trimmer.load(record);
     for (const session of writer.purges()) this.#purger.add(session, { lastTailRow: 0, lastMarkRow: 0 }, ends);
+    this.#fileWatch = new FileWatch(path, (problem) => onNotice({ kind: 'file-lost', problem }));
+  }
+
+  /** What is wrong with the place of the file; null when it is the one that is open. */
+  get fileProblem(): FileProblem | null {
+    return this.#fileWatch.problem;
   }
 
   sessions(): readonly HostSession[] {
@@ -471,8 +483,7 @@ export class SqliteJournal implements AsyncDisposable {
 
   damage(): readonly Damage[] {
     const file = basename(this.#path);
-    const lost = this.knownLosses().map(({ sessionId, from, to, at }) => ({ file, sessionId, from, to, setAside: null, at }));
-    return [...lost, ...this.#setAside.map(({ name, at }) => ({ file, sessionId: null, from: null, to: null, setAside: name, at }))];
+    return this.knownLosses().map(({ sessionId, from, to, at }) => ({ file, sessionId, from, to, setAside: null, at }));
   }
 
   metrics(): JournalMetrics {
@@ -501,6 +512,16 @@ export class SqliteJournal implements AsyncDisposable {
   }
 
   /** Rejects with STORAGE_FAILED when output was left that could not be stored; everything is closed all the same. */
+  /**
+   * Writes a consistent copy of what is committed now to a new file (mode 0600), while sessions print on. Throws STORAGE_FAILED; a file that
+   * is there already is refused.
+   */
+  async backup(path: string): Promise<void> {
+    this.#requireOpen();
+    this.#committer.commitAll();
+    await backupTo(this.#db, path);
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -511,6 +532,7 @@ export class SqliteJournal implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    this.#fileWatch.close();
     this.#committer.commitAll();
     this.#committer.stop();
     this.#purger.close();

@@ -2,6 +2,8 @@
 // entries of its protocol; this package must not import either. apps/server proves that they agree.
 // Offsets are counts of output bytes from the session's start; ranges are half-open [from, to). Times are epoch milliseconds.
 
+import type { DamageReport } from '../recovery.ts';
+
 export type SessionId = string;
 export type RunState = 'starting' | 'running' | 'exited' | 'killed' | 'lost';
 export type EndReason = 'exit' | 'signal' | 'user' | 'idle' | 'limit' | 'host-lost' | 'failed-to-start';
@@ -167,6 +169,10 @@ export type StorageState = 'ok' | 'paused';
 
 /** What an operator should hear of. Output is never lost by these: it waits in memory, and the host stops reading. */
 export type JournalNotice =
+  /** The file is no longer the one at its path: what is written to it can never be read again. Null: it is back. */
+  | { readonly kind: 'file-lost'; readonly problem: 'missing' | 'replaced' | null }
+  /** The file was damaged and is set aside; what was whole goes on in a new one. */
+  | { readonly kind: 'recovered'; readonly report: DamageReport }
   /** Storing failed and is tried again by itself. `code` is SQLite's, when it was SQLite. */
   | { readonly kind: 'storage-paused'; readonly code: string | undefined; readonly pendingBytes: number; readonly cause: unknown }
   | { readonly kind: 'storage-resumed'; readonly pausedMs: number }

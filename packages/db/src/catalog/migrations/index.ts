@@ -5,5 +5,6 @@ import { checkpoints } from './0002-checkpoints.ts';
 
 export const catalogSchema: SchemaIdentity = {
   applicationId: CATALOG_APPLICATION_ID,
+  ownTable: 'device',
   migrations: { '0001-layout': layout, '0002-checkpoints': checkpoints },
 };

@@ -5,5 +5,6 @@ import { trim } from './0002-trim.ts';
 
 export const journalSchema: SchemaIdentity = {
   applicationId: JOURNAL_APPLICATION_ID,
+  ownTable: 'segment',
   migrations: { '0001-layout': layout, '0002-trim': trim },
 };
