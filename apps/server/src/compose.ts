@@ -163,6 +163,7 @@ export async function startServer(config: Config, options: { log: Logger; webRoo
     const system = new SystemService({
       host,
       dataDir: dataDir.path,
+      catalog,
       catalogPath: dataDir.catalog,
       version: VERSION,
       startedAt,

@@ -31,9 +31,9 @@ test('a second server on one data directory says where the first is and exits wi
   expect((await server.api('/api/status')).status).toBe(200);
 });
 
-test('of ten servers started at once exactly one serves', async () => {
+test('F18: of twenty servers started at once exactly one serves, and the others say so', async () => {
   const path = dataDir();
-  const starts = Array.from({ length: 10 }, () => startTestServer({ dataDir: path }));
+  const starts = Array.from({ length: 20 }, () => startTestServer({ dataDir: path, from: 'dist' }));
   const results = await Promise.allSettled(starts);
   const winners = results.filter((result) => result.status === 'fulfilled').map((result) => result.value);
   try {

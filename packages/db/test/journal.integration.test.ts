@@ -246,7 +246,7 @@ describe('committing', () => {
 });
 
 describe('when storing fails', () => {
-  it('keeps the output, says so once, and stores and shows it all when storing works again', async () => {
+  it('F14, F42: while a stranger holds the write lock output is kept, it is said once, and all is stored and shown when the lock is gone', async () => {
     const notices: JournalNotice[] = [];
     await using test = await openTestJournal({ onNotice: (notice) => notices.push(notice) });
     const shown: CommittedEntry[] = [];

@@ -78,7 +78,7 @@ describe('lease', () => {
     chmodSync(directory.file('closed'), 0o700);
   });
 
-  it('of twenty processes at once exactly one gets it, and when that one is killed the next can have it', async () => {
+  it('F19: of twenty processes at once exactly one gets it, and when that one is killed the next can have it', async () => {
     using directory = temporaryDirectory();
     const path = directory.file('host.lease');
     await using contenders = new AsyncDisposableStack();

@@ -216,7 +216,7 @@ describe('what cannot be started leaves nothing behind', () => {
     rmSync(folder, { recursive: true });
   });
 
-  test('a spawn that fails after all is recorded as failed to start', async () => {
+  test('F22: a spawn that fails after all is recorded as failed to start', async () => {
     await using host = await startTestHost({
       spawnPty: () => {
         throw new Error('forkpty(3) failed.');
@@ -250,7 +250,7 @@ describe('ending', () => {
     await expect(client.request('kill', { sessionId: killed.session.id, reason: 'user' })).rejects.toMatchObject({ code: 'SESSION_ENDED' });
   });
 
-  test('kill ends the whole session: a child that ignores the hangup, a stopped job and background jobs, and leaves no zombie', async () => {
+  test('F21: kill ends the whole session: a child that ignores the hangup, a stopped job and background jobs, and leaves no zombie', async () => {
     await using host = await startTestHost({ limits: { killGraceMs: 300 } });
     const client = await host.connect();
     const { reply } = await createSession(client, { command: ['bash', '--norc', '--noprofile', '-i'] });

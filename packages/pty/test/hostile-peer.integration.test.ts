@@ -25,7 +25,7 @@ describe('hello comes first', () => {
     await raw.closed;
   });
 
-  test('another protocol version is refused by name, even with a hello of another shape', async () => {
+  test('F17: another protocol version is refused by name, even with a hello of another shape', async () => {
     await using host = await startTestHost();
     for (const hello of [
       { type: 'hello', id: 7, protocol: 3, secret: host.secret, clientVersion: 't' },
@@ -225,7 +225,7 @@ test('a peer that asks much and reads nothing is not read any further, and the h
 });
 
 describe('the socket', () => {
-  test('left by a host that was killed is replaced', async () => {
+  test('F19: left by a host that was killed is replaced', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'cotg-stale-'));
     const socketPath = join(folder, 'host.sock');
     writeFileSync(socketPath, '');

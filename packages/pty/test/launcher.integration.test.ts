@@ -69,7 +69,7 @@ test('a host is started when there is none, and found when there is one', async 
   await Promise.all([first.client.close(), second.client.close()]);
 });
 
-test('a host outlives the death of the process that started it, and so do its programs', async () => {
+test('F11: a host outlives the death of the process that started it, and so do its programs', async () => {
   await using place = makePlace();
   // The launcher has a descriptor that must not reach the host: the end of a pipe whose other end waits here for its closing.
   const launcher = spawn(process.execPath, ['--conditions=@cotg/source', LAUNCHER_PROCESS, JSON.stringify(place.options)], {

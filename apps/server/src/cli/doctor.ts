@@ -1,5 +1,5 @@
-// `cotg doctor`: whether what is kept is whole. A database is read only while its owner does not run, whose lease is held meanwhile; what
-// could not be looked at is said, never passed over as whole.
+// `cotg doctor`: whether what is kept is whole. The journal is read by the living host; a database whose owner does not run is read here, with that
+// owner's lease held meanwhile. What could not be looked at is said, never passed over as whole.
 import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { checkCatalogFile, checkJournalFile, damageReports } from '@cotg/db/doctor';
@@ -10,6 +10,7 @@ import type { Flags } from '../config.ts';
 import { findDataDir } from '../data-dir.ts';
 import { EXIT, StartError, messageOf } from '../errors.ts';
 import type { CliIo } from './io.ts';
+import { LONG_COMMAND_MS, withServer } from './server-client.ts';
 
 /** Files and folders in which others could read or write. */
 const OTHERS = 0o077;
@@ -17,9 +18,9 @@ const OTHERS = 0o077;
 interface Problem {
   readonly file: string;
   readonly kind: Finding['kind'] | 'permissions' | 'schema';
-  readonly sessionId?: string;
-  readonly from?: number;
-  readonly to?: number;
+  readonly sessionId?: string | undefined;
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
   readonly detail: string;
 }
 
@@ -34,8 +35,9 @@ export async function doctor(flags: Flags, options: { json?: boolean }, io: CliI
   ];
   for (const { path, lock, check } of databases) {
     using lease = acquireLease(lock);
-    if (lease === null) unchecked.push(basename(path));
-    else problems.push(...checked(path, check));
+    if (lease !== null) problems.push(...checked(path, check));
+    else if (path === dataDir.journal) problems.push(...(await throughHost(flags, unchecked)));
+    else unchecked.push(basename(path));
   }
   const setAside = damageReports(dataDir.path).map(({ file, setAside: name, at }) => ({
     file,
@@ -55,6 +57,18 @@ export async function doctor(flags: Flags, options: { json?: boolean }, io: CliI
       io.out(unchecked.length === 0 ? 'Everything that is kept is whole.' : 'Nothing wrong in what could be checked.');
   }
   return problems.length === 0 ? EXIT.done : EXIT.failed;
+}
+
+/** The host reads its own file; it is reached through the server. */
+async function throughHost(flags: Flags, unchecked: string[]): Promise<readonly Problem[]> {
+  try {
+    const findings = await withServer(flags, (api) => api.system.verify.query(), LONG_COMMAND_MS);
+    return findings.map((finding) => ({ ...finding, kind: finding.kind as Problem['kind'] }));
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    unchecked.push('journal.db');
+    return [];
+  }
 }
 
 function checked(path: string, check: (path: string) => Finding[]): Problem[] {

@@ -5,7 +5,10 @@ import type { Flags, SettingName } from '../config.ts';
 import { EXIT, StartError, messageOf } from '../errors.ts';
 import { VERSION } from '../version.ts';
 import { doctor } from './doctor.ts';
+import { HISTORY_FORMATS } from '../services/history-service.ts';
+import { backup } from './backup.ts';
 import { kill, restart, rm } from './end.ts';
+import { exportHistory } from './export.ts';
 import type { CliIo } from './io.ts';
 import { ls } from './ls.ts';
 import { newSession } from './new.ts';
@@ -88,6 +91,20 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
       exitCode = await newSession(flagsFrom(options), words, options, io);
     });
 
+  withJson(command('backup', 'write everything that is kept to one tar file, while it runs'))
+    .argument('<file>', 'a file that does not exist yet')
+    .action(async (file: string, options: Record<string, unknown>) => {
+      exitCode = await backup(flagsFrom(options), file, options, io);
+    });
+  withDataDir(command('export', "write a session's history to a file or to standard output"))
+    .argument('<id>', 'the session, as `cotg ls` shows it')
+    .addOption(new Option('--format <format>', 'what it looks like').choices([...HISTORY_FORMATS]).default('text'))
+    .option('--from <offset>', 'first byte')
+    .option('--to <offset>', 'one past the last byte')
+    .option('--output <file>', 'a file; standard output otherwise')
+    .action(async (id: string, options: Record<string, unknown>) => {
+      exitCode = await exportHistory(flagsFrom(options), id, options, io);
+    });
   const ofSession = (name: string, description: string, run: typeof kill): void => {
     withJson(command(name, description))
       .argument('<id>', 'the session, as `cotg ls` shows it')

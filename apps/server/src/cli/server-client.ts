@@ -15,6 +15,8 @@ import { leaseIsFree } from './lease-is-free.ts';
 const REACH_TIMEOUT_MS = 5000;
 /** Longer than ending a session takes at worst. */
 const COMMAND_TIMEOUT_MS = 30_000;
+/** Copying or reading gigabytes. */
+export const LONG_COMMAND_MS = 7 * 60_000;
 
 export interface Located {
   readonly dataDir: DataDir;
@@ -48,7 +50,11 @@ async function answers(url: string): Promise<boolean> {
 }
 
 /** Runs `use` with a client that is signed in as the owner, and closes it. */
-export async function withServer<T>(flags: Flags, use: (api: Client['api'], located: Located) => Promise<T>): Promise<T> {
+export async function withServer<T>(
+  flags: Flags,
+  use: (api: Client['api'], located: Located) => Promise<T>,
+  timeoutMs = COMMAND_TIMEOUT_MS,
+): Promise<T> {
   const located = await locateServer(flags);
   const broken = Promise.withResolvers<never>();
   const client = createClient({
@@ -64,7 +70,7 @@ export async function withServer<T>(flags: Flags, use: (api: Client['api'], loca
   });
   const timer = setTimeout(
     () => broken.reject(new StartError('TIMEOUT', 'The server does not answer.', { exitCode: EXIT.timeout })),
-    COMMAND_TIMEOUT_MS,
+    timeoutMs,
   );
   try {
     return await Promise.race([use(client.api, located), broken.promise]);

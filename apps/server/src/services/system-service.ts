@@ -1,13 +1,19 @@
 // Owns the server's account of itself. Implements SystemPort.
-import { statSync } from 'node:fs';
-import type { Status, SystemPort } from '@cotg/api';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Backup, Finding, Status, SystemPort } from '@cotg/api';
+import type { Catalog } from '@cotg/db/catalog';
 import { damageReports } from '@cotg/db/catalog';
 import type { HostLink } from './host-link.ts';
+
+/** Copying or reading gigabytes. */
+const LONG_TIMEOUT_MS = 6 * 60_000;
 
 export class SystemService implements SystemPort {
   readonly #options: {
     host: HostLink;
     dataDir: string;
+    catalog: Pick<Catalog, 'backup'>;
     catalogPath: string;
     version: string;
     startedAt: Date;
@@ -17,12 +23,35 @@ export class SystemService implements SystemPort {
   constructor(options: {
     host: HostLink;
     dataDir: string;
+    catalog: Pick<Catalog, 'backup'>;
     catalogPath: string;
     version: string;
     startedAt: Date;
     screensPid: () => number | null;
   }) {
     this.#options = options;
+  }
+
+  async backup(): Promise<Backup> {
+    const { host, dataDir, catalog } = this.#options;
+    const folder = mkdtempSync(join(dataDir, 'backup-'));
+    try {
+      await host.request('backup', { path: join(folder, 'journal.db') }, { timeoutMs: LONG_TIMEOUT_MS });
+      await catalog.backup(join(folder, 'catalog.db'));
+      return { folder, files: ['journal.db', 'catalog.db'] };
+    } catch (error) {
+      rmSync(folder, { recursive: true });
+      throw error;
+    }
+  }
+
+  async verify(): Promise<readonly Finding[]> {
+    const { reply } = await this.#options.host.request('verify', {}, { timeoutMs: LONG_TIMEOUT_MS });
+    return reply.findings.map(({ session, ...finding }) => ({
+      file: 'journal.db',
+      ...finding,
+      ...(session === null ? {} : { sessionId: session }),
+    }));
   }
 
   async status(): Promise<Status> {

@@ -27,6 +27,21 @@ export const status = z
   .meta({ id: 'Status' });
 export type Status = z.infer<typeof status>;
 
+export const backup = z.object({ folder: z.string(), files: z.array(z.string()) }).meta({ id: 'Backup' });
+export type Backup = z.infer<typeof backup>;
+
+export const finding = z
+  .object({
+    file: z.string(),
+    kind: z.string(),
+    sessionId: z.string().optional(),
+    from: z.number().optional(),
+    to: z.number().optional(),
+    detail: z.string(),
+  })
+  .meta({ id: 'Finding' });
+export type Finding = z.infer<typeof finding>;
+
 /** A device's rights, weakest first: look; look and type, start profiles; everything. */
 export const deviceRole = z.enum(['watch', 'type', 'admin']);
 export type DeviceRole = z.infer<typeof deviceRole>;

@@ -29,6 +29,8 @@ import { Trimmer } from './trimmer.ts';
 import { firstUnstoredMark, unstoredPage } from './unstored-page.ts';
 import { walBytes, WalCheckpointer } from './wal-checkpointer.ts';
 import { WalSync } from './wal-sync.ts';
+import type { Finding } from './verify.ts';
+import { verifyInWorker } from './verify-in-worker.ts';
 import { JournalWriter } from './writer.ts';
 import type {
   BaseCheckpoint,
@@ -511,7 +513,6 @@ export class SqliteJournal implements AsyncDisposable {
     this.#committer.commitAll();
   }
 
-  /** Rejects with STORAGE_FAILED when output was left that could not be stored; everything is closed all the same. */
   /**
    * Writes a consistent copy of what is committed now to a new file (mode 0600), while sessions print on. Throws STORAGE_FAILED; a file that
    * is there already is refused.
@@ -521,6 +522,15 @@ export class SqliteJournal implements AsyncDisposable {
     this.#committer.commitAll();
     await backupTo(this.#db, path);
   }
+
+  /** Whether everything stored is whole: read from end to end in a worker. Throws STORAGE_FAILED. */
+  async verify(): Promise<readonly Finding[]> {
+    this.#requireOpen();
+    this.#committer.commitAll();
+    return verifyInWorker(this.#path);
+  }
+
+  /** Rejects with STORAGE_FAILED when output was left that could not be stored; everything is closed all the same. */
 
   close(): Promise<void> {
     this.#closing ??= this.#close();

@@ -35,7 +35,7 @@ test('a viewer, a key or a byte of output begins its time anew; 0 is never', () 
   expect(clock.leftMs({ ...state, viewers: 2 })).toBeNull();
 });
 
-test('F43: a clock that jumps, a computer that sleeps for a night: a late tick counts as four at the most', () => {
+test('F43, F44: a clock that jumps, a computer that sleeps for a night: a late tick counts as four at the most', () => {
   const clock = new IdleClock(0);
   clock.tick(IDLE_TICK_MS, [state]);
   expect(clock.nextMs).toBe(IDLE_TICK_MS);

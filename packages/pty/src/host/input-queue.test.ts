@@ -38,7 +38,7 @@ test('what fits is written at once, in pieces of at most 4 KiB', () => {
   expect(terminal.clock.waiting).toBe(0);
 });
 
-test.each([1, 2, 3])('everything arrives once and in order at a reader that takes odd amounts (seed %i)', (seed) => {
+test.each([1, 2, 3])('F28: everything arrives once and in order at a reader that takes odd amounts (seed %i)', (seed) => {
   const random = makeRandom(seed);
   const terminal = new Terminal();
   terminal.room = () => (random.below(3) === 0 ? 0 : random.below(5000));

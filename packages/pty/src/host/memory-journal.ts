@@ -224,6 +224,14 @@ export class MemoryJournal implements OutputJournal {
     return null;
   }
 
+  backup(): Promise<never> {
+    return Promise.reject(new Error('nothing is stored: there is nothing to copy'));
+  }
+
+  verify(): Promise<readonly []> {
+    return Promise.resolve([]);
+  }
+
   stats(): { readonly journalBytes: number; readonly storage: 'memory' } {
     let journalBytes = 0;
     for (const { session } of this.#stored.values()) journalBytes += session.storedBytes;

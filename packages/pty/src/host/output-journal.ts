@@ -6,6 +6,7 @@
 import type {
   BasePlace,
   Damage,
+  Finding,
   HostMetrics,
   EndReason,
   HistoryPiece,
@@ -122,6 +123,10 @@ export interface OutputJournal {
   /** What was found missing or damaged, oldest first. */
   damage(): readonly Damage[];
   metrics(): HostMetrics | null;
+  /** A consistent copy to a new file. Rejects with StorageError. */
+  backup(path: string): Promise<void>;
+  /** Reads everything that is stored. Rejects with StorageError. */
+  verify(): Promise<readonly Finding[]>;
   stats(): { readonly journalBytes: number; readonly storage: StorageState };
   /** Commits what is queued. */
   flush(): void;

@@ -1,5 +1,5 @@
 // Owns what each request does. Must not know sockets or frames: a peer hands over requests that were checked and sends what comes back.
-import { HostRequestError } from '../errors.ts';
+import { HostRequestError, messageOf } from '../errors.ts';
 import type { HostSession, HostStatus, ReplyBodies, Request, RequestType, SessionId } from '../protocol/messages.ts';
 import type { Asker } from './asker.ts';
 import type { HostLimits } from './limits.ts';
@@ -122,6 +122,13 @@ export function makeHandlers(core: HostCore): Handlers {
       const { fromOffset: begins, firstOffset, endOffset, pieces, marks, next, bytes } = page;
       return { reply: { fromOffset: begins, firstOffset, endOffset, pieces, marks, next }, body: bytes };
     },
+    async backup({ path }) {
+      await whole(() => journal.backup(path));
+      return { reply: {} };
+    },
+    async verify() {
+      return { reply: { findings: await whole(() => journal.verify()) } };
+    },
     metrics: () => ({ reply: { metrics: journal.metrics() } }),
     status: () => ({ reply: { host: core.status() } }),
     async shutdown() {
@@ -129,6 +136,14 @@ export function makeHandlers(core: HostCore): Handlers {
       return { reply: {} };
     },
   };
+}
+
+async function whole<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw new HostRequestError('STORAGE_FAILED', messageOf(error), { cause: error });
+  }
 }
 
 async function readHistory(

@@ -191,6 +191,10 @@ export type Request =
   | { readonly type: 'base'; readonly id: number; readonly sessionId: SessionId }
   | { readonly type: 'status'; readonly id: number }
   | { readonly type: 'metrics'; readonly id: number }
+  /** A consistent copy of the journal, to a file that does not exist yet. */
+  | { readonly type: 'backup'; readonly id: number; readonly path: string }
+  /** Reads everything that is stored and says what is not whole. */
+  | { readonly type: 'verify'; readonly id: number }
   /** Ends all sessions, flushes, exits. */
   | { readonly type: 'shutdown'; readonly id: number };
 
@@ -222,6 +226,15 @@ export interface Damage {
   /** Where the damaged file was put; null: it is still in use. */
   readonly setAside: string | null;
   readonly at: number;
+}
+
+/** Something that is not as it must be. */
+export interface Finding {
+  readonly kind: string;
+  readonly session: SessionId | null;
+  readonly from?: number;
+  readonly to?: number;
+  readonly detail: string;
 }
 
 /** Figures of the journal since the host has opened it; null in memory mode. */
@@ -264,6 +277,8 @@ export interface ReplyBodies {
   readonly base: { readonly base: BasePlace | null };
   readonly status: { readonly host: HostStatus };
   readonly metrics: { readonly metrics: HostMetrics | null };
+  readonly backup: Record<string, never>;
+  readonly verify: { readonly findings: readonly Finding[] };
   readonly shutdown: Record<string, never>;
 }
 

@@ -156,6 +156,8 @@ const FIELDS: { readonly [T in RequestType]: FieldsOf<T> } = {
   },
   status: {},
   metrics: {},
+  backup: { path: field(absolutePath) },
+  verify: {},
   shutdown: {},
 };
 

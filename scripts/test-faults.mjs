@@ -1,0 +1,83 @@
+// `pnpm test:faults`: every test whose name carries the number of a fault ("F23: …"), with the full counts (COTG_FAULTS=full), and its account in
+// docs/faults.md. Options: --quick (the counts of `npm test`), --seed N. Exits with 1 when a test failed.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ROOT } from './bootstrap/clone.mjs';
+
+/** A thousand kills of a server take a quarter of an hour. */
+const TEST_TIMEOUT_MS = 3_600_000;
+const NAMED = '(^| )F[0-9]+(, F[0-9]+)*:';
+
+const { values: flags } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000_000)) },
+  },
+});
+const folder = mkdtempSync(join(tmpdir(), 'faults-'));
+const results = join(folder, 'results.json');
+const command = [
+  'vitest',
+  'run',
+  '-t',
+  NAMED,
+  '--reporter=default',
+  '--reporter=json',
+  `--outputFile.json=${results}`,
+  `--testTimeout=${TEST_TIMEOUT_MS}`,
+];
+const env = { ...process.env, COTG_SEED: flags.seed, COTG_TEST_SEED: flags.seed, ...(flags.quick ? {} : { COTG_FAULTS: 'full' }) };
+console.log(`seed ${flags.seed}, ${flags.quick ? 'quick' : 'full'} counts`);
+const run = spawnSync('pnpm', ['exec', ...command], {
+  cwd: ROOT,
+  env,
+  encoding: 'utf8',
+  stdio: ['ignore', 'pipe', 'inherit'],
+  maxBuffer: 2 ** 28,
+});
+process.stdout.write(run.stdout);
+
+/** @type {{ testResults: { name: string, assertionResults: { fullName: string, title: string, status: string, duration?: number | null }[] }[] }} */
+const report = JSON.parse(readFileSync(results, 'utf8'));
+rmSync(folder, { recursive: true });
+const rows = report.testResults
+  .flatMap(({ name, assertionResults }) =>
+    assertionResults
+      .filter(({ status, title }) => status !== 'skipped' && status !== 'pending' && /^F\d/.test(title))
+      .map(({ title, status, duration }) => ({ file: relative(ROOT, name), title, status, seconds: (duration ?? 0) / 1000 })),
+  )
+  .map((row) => ({
+    ...row,
+    numbers: (/^((?:F\d+(?:, )?)+):/.exec(row.title)?.[1] ?? '').split(', ').map((number) => Number(number.slice(1))),
+  }))
+  .toSorted((a, b) => (a.numbers[0] ?? 0) - (b.numbers[0] ?? 0) || (a.title < b.title ? -1 : 1));
+const failed = rows.filter(({ status }) => status !== 'passed');
+
+/** What the tests measured, as they said it: figures stand in the run's own words. */
+const measured = [
+  ...new Set(
+    run.stdout.split('\n').filter((line) => /\b(kills|truncations|page faults|cuts|flips)\b.*:/.test(line) && !line.includes('✓')),
+  ),
+];
+const git = (/** @type {string[]} */ args) => spawnSync('git', args, { cwd: ROOT, encoding: 'utf8' }).stdout.trim();
+const cell = (/** @type {string} */ text) => text.replaceAll('|', '\\|');
+writeFileSync(
+  join(ROOT, 'docs', 'faults.md'),
+  `# Faults: the last run
+
+Commit ${git(['rev-parse', '--short', 'HEAD'])}${git(['status', '--porcelain']) === '' ? '' : ' with changes'}, ${new Date().toISOString().slice(0, 10)}, seed ${flags.seed}, ${flags.quick ? 'quick' : 'full'} counts. Again: \`pnpm test:faults${flags.quick ? ' --quick' : ''} --seed ${flags.seed}\`. ${rows.length} tests, ${failed.length} failed. Faults that have no test yet are listed in \`scripts/faults/registry.test.ts\`.
+
+| fault | promise and how it is tried | result | seconds | where |
+|---|---|---|---|---|
+${rows.map(({ numbers, title, status, seconds, file }) => `| ${numbers.join(', ')} | ${cell(title.replace(/^[^:]*: /, ''))} | ${status} | ${seconds.toFixed(1)} | \`${file}\` |`).join('\n')}
+
+What the tests measured:
+
+${measured.length === 0 ? '(nothing)' : measured.map((line) => `- ${line.trim()}`).join('\n')}
+`,
+);
+console.log(`${rows.length - failed.length} passed, ${failed.length} failed; written to docs/faults.md`);
+process.exitCode = failed.length > 0 || rows.length === 0 || run.status !== 0 ? 1 : 0;
