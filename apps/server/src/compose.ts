@@ -21,6 +21,7 @@ import type { Logger } from './log.ts';
 import { processStartTime, readServerInfo, removeServerInfo, writeServerInfo } from './server-info.ts';
 import { HistoryService } from './services/history-service.ts';
 import { openHostLink } from './services/host-link.ts';
+import { ImportService } from './services/import-service.ts';
 import { MetricsService } from './services/metrics-service.ts';
 import { OutputService } from './services/output-service.ts';
 import { PairingService } from './services/pairing-service.ts';
@@ -164,6 +165,7 @@ export async function startServer(config: Config, options: { log: Logger; webRoo
       host,
       dataDir: dataDir.path,
       catalog,
+      imports: new ImportService({ host, maxHistoryBytes: config.maxHistoryBytes, keep: (id, name) => list.keep(id, name) }),
       catalogPath: dataDir.catalog,
       version: VERSION,
       startedAt,

@@ -3,3 +3,5 @@ export { temporaryDirectory } from './testing/temporary-directory.ts';
 export type { TemporaryDirectory } from './testing/temporary-directory.ts';
 export { openTestCatalog, openTestJournal } from './testing/temp-database.ts';
 export type { TestCatalog, TestJournal } from './testing/temp-database.ts';
+export { makeLegacyDatabase } from './testing/legacy-database.ts';
+export type { LegacyRowFields } from './testing/legacy-database.ts';

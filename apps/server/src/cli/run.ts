@@ -9,6 +9,7 @@ import { HISTORY_FORMATS } from '../services/history-service.ts';
 import { backup } from './backup.ts';
 import { kill, restart, rm } from './end.ts';
 import { exportHistory } from './export.ts';
+import { importLegacy } from './import-legacy.ts';
 import type { CliIo } from './io.ts';
 import { ls } from './ls.ts';
 import { newSession } from './new.ts';
@@ -95,6 +96,11 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
     .argument('<file>', 'a file that does not exist yet')
     .action(async (file: string, options: Record<string, unknown>) => {
       exitCode = await backup(flagsFrom(options), file, options, io);
+    });
+  withJson(command('import-legacy', 'bring in the sessions of the older tool'))
+    .argument('<file>', 'its sessions.db, which is only read')
+    .action(async (file: string, options: Record<string, unknown>) => {
+      exitCode = await importLegacy(flagsFrom(options), file, options, io);
     });
   withDataDir(command('export', "write a session's history to a file or to standard output"))
     .argument('<id>', 'the session, as `cotg ls` shows it')

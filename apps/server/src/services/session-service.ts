@@ -151,11 +151,7 @@ export class SessionService implements SessionsPort, SweptSessions {
   async update(id: string, change: UpdateSession, caller: Caller): Promise<Session> {
     await this.#find(id);
     if (change.name !== undefined) await this.#rename(id, change.name);
-    if (change.pinned !== undefined) {
-      await this.#options.catalog.sessions.setPinned(id, change.pinned);
-      if (change.pinned) this.#pinned.add(id);
-      else this.#pinned.delete(id);
-    }
+    if (change.pinned !== undefined) await this.#pin(id, change.pinned);
     if (change.maxHistoryBytes !== undefined || change.idleTimeout !== undefined) {
       await this.#options.host.request('update', {
         sessionId: id,
@@ -310,6 +306,18 @@ export class SessionService implements SessionsPort, SweptSessions {
     const session = reply.sessions.find((candidate) => candidate.id === id);
     if (!session) throw new ApiError('UNKNOWN_SESSION', 'There is no such session.');
     return session;
+  }
+
+  /** Named and pinned: no sweep takes it. */
+  async keep(id: string, name: string): Promise<void> {
+    await this.#rename(id, name);
+    await this.#pin(id, true);
+  }
+
+  async #pin(id: string, pinned: boolean): Promise<void> {
+    await this.#options.catalog.sessions.setPinned(id, pinned);
+    if (pinned) this.#pinned.add(id);
+    else this.#pinned.delete(id);
   }
 
   titleOf(session: HostSession): string {

@@ -1,10 +1,12 @@
 // Owns the server's account of itself. Implements SystemPort.
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Backup, Finding, Status, SystemPort } from '@cotg/api';
+import { ApiError } from '@cotg/api';
+import type { Backup, Caller, Finding, ImportCounts, Status, SystemPort } from '@cotg/api';
 import type { Catalog } from '@cotg/db/catalog';
 import { damageReports } from '@cotg/db/catalog';
 import type { HostLink } from './host-link.ts';
+import type { ImportService } from './import-service.ts';
 
 /** Copying or reading gigabytes. */
 const LONG_TIMEOUT_MS = 6 * 60_000;
@@ -14,6 +16,7 @@ export class SystemService implements SystemPort {
     host: HostLink;
     dataDir: string;
     catalog: Pick<Catalog, 'backup'>;
+    imports: Pick<ImportService, 'importLegacy'>;
     catalogPath: string;
     version: string;
     startedAt: Date;
@@ -24,6 +27,7 @@ export class SystemService implements SystemPort {
     host: HostLink;
     dataDir: string;
     catalog: Pick<Catalog, 'backup'>;
+    imports: Pick<ImportService, 'importLegacy'>;
     catalogPath: string;
     version: string;
     startedAt: Date;
@@ -43,6 +47,12 @@ export class SystemService implements SystemPort {
       rmSync(folder, { recursive: true });
       throw error;
     }
+  }
+
+  async importLegacy(path: string, caller: Caller): Promise<ImportCounts> {
+    // A device must not make the server read files of its choice.
+    if (caller.kind !== 'owner') throw new ApiError('FORBIDDEN', 'Only the owner, on this computer, may name a file.');
+    return this.#options.imports.importLegacy(path);
   }
 
   async verify(): Promise<readonly Finding[]> {

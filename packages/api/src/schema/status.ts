@@ -30,6 +30,17 @@ export type Status = z.infer<typeof status>;
 export const backup = z.object({ folder: z.string(), files: z.array(z.string()) }).meta({ id: 'Backup' });
 export type Backup = z.infer<typeof backup>;
 
+export const importCounts = z
+  .object({
+    imported: z.number().int(),
+    present: z.number().int().describe('There already, from an earlier import.'),
+    refusedCount: z.number().int(),
+    refused: z.array(z.object({ id: z.string(), reason: z.string() })).describe('The first ones, with why.'),
+    bytes: z.number().int(),
+  })
+  .meta({ id: 'ImportCounts' });
+export type ImportCounts = z.infer<typeof importCounts>;
+
 export const finding = z
   .object({
     file: z.string(),

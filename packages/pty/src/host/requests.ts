@@ -122,6 +122,9 @@ export function makeHandlers(core: HostCore): Handlers {
       const { fromOffset: begins, firstOffset, endOffset, pieces, marks, next, bytes } = page;
       return { reply: { fromOffset: begins, firstOffset, endOffset, pieces, marks, next }, body: bytes };
     },
+    import(request, body) {
+      return session(stored(() => importPiece(journal, request, body)));
+    },
     async backup({ path }) {
       await whole(() => journal.backup(path));
       return { reply: {} };
@@ -136,6 +139,28 @@ export function makeHandlers(core: HostCore): Handlers {
       return { reply: {} };
     },
   };
+}
+
+/** The journal alone: such a session has no child, and looks like one that an earlier host has left. */
+function importPiece(journal: OutputJournal, request: RequestOf<'import'>, body: Uint8Array): HostSession {
+  const { sessionId: id, from, isLast, cols, rows, createdAt, endedAt, maxHistoryBytes } = request;
+  if (!journal.session(id)) {
+    journal.createSession({ id, command: [IMPORTED], cwd: '/', cols, rows, maxHistoryBytes, idleTimeoutMs: 0, createdAt });
+  }
+  const { endOffset, state } = journal.session(id) ?? { endOffset: -1, state: 'lost' };
+  if (state !== 'starting' || endOffset !== from) throw new HostRequestError('BAD_REQUEST', `session ${id} does not go on at ${from}`);
+  journal.append(id, body);
+  journal.flush();
+  return isLast
+    ? journal.runEnded(id, { state: 'exited', reason: 'exit', exitCode: null, signal: null, endedAt })
+    : (journal.session(id) ?? fail(id));
+}
+
+/** What stands where a program's name would. */
+const IMPORTED = 'imported';
+
+function fail(id: SessionId): never {
+  throw new HostRequestError('UNKNOWN_SESSION', `no session ${id}`);
 }
 
 async function whole<T>(call: () => Promise<T>): Promise<T> {

@@ -323,6 +323,7 @@ export function stored<T>(call: () => T): T {
   try {
     return call();
   } catch (error) {
+    if (error instanceof HostRequestError) throw error;
     throw new HostRequestError('STORAGE_FAILED', 'it could not be stored', { cause: error, hint: 'Is the disk full or read-only?' });
   }
 }

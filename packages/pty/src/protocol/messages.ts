@@ -191,6 +191,22 @@ export type Request =
   | { readonly type: 'base'; readonly id: number; readonly sessionId: SessionId }
   | { readonly type: 'status'; readonly id: number }
   | { readonly type: 'metrics'; readonly id: number }
+  /**
+   * bytes: a piece of the output of a session that ended elsewhere, from `from` on; the first one makes the session, the last one ends it. It never
+   * had a process here.
+   */
+  | {
+      readonly type: 'import';
+      readonly id: number;
+      readonly sessionId: SessionId;
+      readonly from: number;
+      readonly isLast: boolean;
+      readonly cols: number;
+      readonly rows: number;
+      readonly createdAt: number;
+      readonly endedAt: number;
+      readonly maxHistoryBytes: number;
+    }
   /** A consistent copy of the journal, to a file that does not exist yet. */
   | { readonly type: 'backup'; readonly id: number; readonly path: string }
   /** Reads everything that is stored and says what is not whole. */
@@ -277,6 +293,7 @@ export interface ReplyBodies {
   readonly base: { readonly base: BasePlace | null };
   readonly status: { readonly host: HostStatus };
   readonly metrics: { readonly metrics: HostMetrics | null };
+  readonly import: { readonly session: HostSession };
   readonly backup: Record<string, never>;
   readonly verify: { readonly findings: readonly Finding[] };
   readonly shutdown: Record<string, never>;

@@ -156,12 +156,22 @@ const FIELDS: { readonly [T in RequestType]: FieldsOf<T> } = {
   },
   status: {},
   metrics: {},
+  import: {
+    sessionId,
+    from: field(integer(0)),
+    isLast: field(boolean),
+    cols: field(integer(1, MAX_COLS)),
+    rows: field(integer(1, MAX_ROWS)),
+    createdAt: field(integer(0)),
+    endedAt: field(integer(0)),
+    maxHistoryBytes: field(historyLimit),
+  },
   backup: { path: field(absolutePath) },
   verify: {},
   shutdown: {},
 };
 
-const WITH_BYTES: ReadonlySet<string> = new Set<RequestType>(['input', 'parsed', 'offerBase']);
+const WITH_BYTES: ReadonlySet<string> = new Set<RequestType>(['input', 'parsed', 'offerBase', 'import']);
 const validId = integer(1);
 
 /** The request in a header, with undeclared fields left out, or what is wrong with it. Never throws. */
