@@ -4,7 +4,7 @@ import { makeMemoryTrim, openTrim } from './memory-trim.ts';
 
 const MIB = 1024 * 1024;
 
-test('memory is given back once, when it has been quiet for ten seconds after a flood', () => {
+test('memory is given back when it has been quiet for ten seconds after a flood, and twice more for what background work took', () => {
   const clock = new FakeClock();
   let trims = 0;
   const trim = makeMemoryTrim({ clock, trim: () => (trims += 1) });
@@ -15,8 +15,14 @@ test('memory is given back once, when it has been quiet for ten seconds after a 
   expect(trims).toBe(0);
   clock.advance(4000);
   expect(trims).toBe(1);
-  clock.advance(100_000);
+  clock.advance(59_000);
   expect(trims).toBe(1);
+  clock.advance(1000);
+  clock.advance(60_000);
+  expect(trims).toBe(3);
+  clock.advance(1_000_000);
+  expect(trims).toBe(3);
+  expect(clock.waiting).toBe(0);
 });
 
 test('little output is not worth a look, and a closed one does nothing', () => {

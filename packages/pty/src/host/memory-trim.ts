@@ -10,6 +10,9 @@ import type { Clock, Timer } from './clock.ts';
 
 /** Nothing was printed for so long: longer than the engine's own collector waits before it tidies up (ms). */
 const QUIET_MS = 10_000;
+/** And again twice: compressing what the flood has printed begins only now, and takes a second for three megabytes (ms). */
+const AGAIN_MS = 60_000;
+const AGAIN_TIMES = 2;
 /** Less output than this leaves nothing worth a look (bytes). */
 const MIN_OUTPUT_BYTES = 4 * 1024 * 1024;
 
@@ -32,6 +35,17 @@ export function makeMemoryTrim(options: { readonly clock: Clock; readonly trim: 
     timer = undefined;
     printed = 0;
     trim();
+    again(AGAIN_TIMES);
+  };
+  const again = (times: number): void => {
+    if (times === 0) return;
+    timer = clock.after(AGAIN_MS, () => {
+      timer = undefined;
+      // A new flood has its own quiet moment.
+      if (printed >= MIN_OUTPUT_BYTES) return look();
+      trim();
+      again(times - 1);
+    });
   };
   return {
     printed(bytes) {
