@@ -177,6 +177,7 @@ export async function startServer(config: Config, options: { log: Logger; webRoo
       sweeps: () => sweeper.counts,
       viewers: () => streams.viewers,
       reconnects: () => streams.reconnects,
+      mismatches: () => streams.mismatches,
     });
     undo.add(() => metrics.close());
     const cookieName = cookieNameFor(catalog.instanceId);

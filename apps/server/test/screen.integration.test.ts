@@ -262,3 +262,40 @@ test('a flood in one session delays neither another’s screen nor the API, and 
   );
   expect(screen?.offset).toBe(await endOffsetOf(server, flood.id));
 }, 120_000);
+
+test('a viewer that says at a quiet moment that it shows another screen gets the right one; one that shows the same is left alone', async () => {
+  await using server = await startTestServer();
+  const session = await create(server, ['bash', '-c', 'stty -echo; echo ready; while read x; do echo "got $x"; done'], {
+    cols: 80,
+    rows: 24,
+  });
+  await settledScreen(server, session.id, 'ready');
+  await using viewer = attachViewer({ url: server.url, token: server.token, sessionId: session.id });
+  await viewer.attached();
+  await viewer.type('one\r');
+  await viewer.waitFor('got one');
+  const { hash, offset } = await settledScreen(server, session.id, 'got one');
+  await using other = attachViewer({ url: server.url, token: server.token, sessionId: session.id });
+  await other.attached();
+  type Viewer = typeof viewer;
+  const acknowledge = (who: Viewer, shown: string): Promise<unknown> =>
+    who.client.api.session.ack.mutate({ sessionId: session.id, viewerId: who.id, offset, hash: shown });
+  const resyncs = (who: Viewer): number => who.events.filter((event) => event.type === 'snapshot' && event.reason === 'resync').length;
+  await acknowledge(viewer, hash);
+  await acknowledge(other, 'something else');
+  await eventually(
+    () => resyncs(other),
+    (count) => count === 1,
+    { what: 'it gets the right screen' },
+  );
+  expect(other.offset).toBe(offset);
+  await other.type('two\r');
+  for (const each of [viewer, other]) await each.waitFor('got two');
+  // Of an older moment: no comparison.
+  await acknowledge(viewer, 'something else');
+  await other.type('three\r');
+  for (const each of [viewer, other]) await each.waitFor('got three');
+  expect([resyncs(viewer), resyncs(other), viewer.breaks, other.breaks]).toEqual([0, 1, 0, 0]);
+  const metrics = await (await server.api('/metrics')).text();
+  expect(metrics).toMatch(/^cotg_screen_mismatches_total 1$/m);
+});

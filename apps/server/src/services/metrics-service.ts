@@ -24,6 +24,7 @@ export interface MetricsOptions {
   readonly sweeps: () => SweepCounts;
   readonly viewers: () => number;
   readonly reconnects: () => ReconnectCounts;
+  readonly mismatches: () => number;
 }
 
 /** In the order of the journal's own names: what each means, and its unit. */
@@ -96,6 +97,11 @@ export class MetricsService {
       gauge('cotg_viewers', 'Viewers attached now.', this.#options.viewers()),
       counter('cotg_reconnects_tried_total', 'Attaches by a viewer that had been there before.', reconnects.tried),
       counter('cotg_reconnects_succeeded_total', 'Of those: the screen or what was missing was sent within 10 s.', reconnects.succeeded),
+      counter(
+        'cotg_screen_mismatches_total',
+        "Viewers whose screen was not the emulator's at a quiet moment; each got the right one.",
+        this.#options.mismatches(),
+      ),
       counter('cotg_sweeps_total', 'Looks at ended sessions.', sweeps.sweeps),
       counter('cotg_sweeps_failed_total', 'Looks that broke off; nothing is removed then.', sweeps.failed),
       counter('cotg_swept_sessions_total', 'Ended sessions removed because their time was up.', sweeps.removed),

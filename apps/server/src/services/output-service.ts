@@ -88,6 +88,8 @@ export class OutputService implements OutputPort {
   readonly #stop: (() => void)[];
   readonly #scripts: ScriptInput;
   #isPaused = false;
+  #mismatches = 0;
+  readonly #comparing = new WeakSet<Viewer>();
   #reconnects: ReconnectCounts = { tried: 0, succeeded: 0 };
   /** Viewers that were here, newest last. */
   readonly #known = new Set<string>();
@@ -121,6 +123,11 @@ export class OutputService implements OutputPort {
   /** All viewers of all sessions. */
   get viewers(): number {
     return [...this.#sessions.values()].reduce((sum, { count }) => sum + count, 0);
+  }
+
+  /** Screens of viewers that were not the emulator's, since the start; each was replaced. */
+  get mismatches(): number {
+    return this.#mismatches;
   }
 
   get reconnects(): ReconnectCounts {
@@ -209,6 +216,16 @@ export class OutputService implements OutputPort {
     if (this.#isPaused) viewer.note(PAUSED);
 
     while (!viewer.signal.aborted) {
+      const mended = viewer.takeResync()
+        ? await this.#presentScreen(await this.#hostSession(request.sessionId), request, 'resync')
+        : undefined;
+      if (mended) {
+        position = { offset: mended.event.offset, mark: mended.mark };
+        ({ run } = mended);
+        viewer.begin(position.offset);
+        yield { id: formatEventId({ run, ...position }, (ephemeral += 1)), event: mended.event };
+        continue;
+      }
       const note = viewer.takeNote();
       if (note) {
         yield { id: formatEventId({ run, ...position }, (ephemeral += 1)), event: note };
@@ -321,7 +338,32 @@ export class OutputService implements OutputPort {
   }
 
   ack(request: Ack): void {
-    this.#sessions.get(request.sessionId)?.get(request.viewerId)?.acknowledge(request.offset);
+    const viewer = this.#sessions.get(request.sessionId)?.get(request.viewerId);
+    viewer?.acknowledge(request.offset);
+    if (viewer && request.hash !== undefined) {
+      this.#compare(viewer, request.sessionId, request.offset, request.hash).catch((error: unknown) =>
+        // The screens process is away or behind: the next quiet moment tells.
+        this.#options.log.debug({ session: request.sessionId, error: messageOf(error) }, 'a screen could not be compared'),
+      );
+    }
+  }
+
+  /** A viewer that shows something else than the emulator at the very same offset gets the emulator's screen. */
+  async #compare(viewer: Viewer, sessionId: string, offset: number, hash: string): Promise<void> {
+    if (this.#comparing.has(viewer)) return;
+    this.#comparing.add(viewer);
+    try {
+      const session = await this.#hostSession(sessionId);
+      // Not quiet: there is newer output on the way to it.
+      if (session.endOffset !== offset) return;
+      const screen = await this.#options.screens.rows(session, 'text', offset);
+      if (screen.offset !== offset || screen.hash === hash) return;
+      this.#mismatches += 1;
+      this.#options.log.warn({ session: sessionId, viewer: viewer.id, offset }, 'a viewer shows another screen; it gets the right one');
+      viewer.askResync();
+    } finally {
+      this.#comparing.delete(viewer);
+    }
   }
 
   async resize(request: Resize, _caller: Caller): Promise<Session> {

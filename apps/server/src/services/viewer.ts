@@ -14,6 +14,7 @@ export class Viewer {
   #notes: AttachEvent[] = [];
   #wake: (() => void) | undefined;
   #woken = false;
+  #resync = false;
 
   constructor(id: string) {
     this.id = id;
@@ -55,6 +56,18 @@ export class Viewer {
     this.#notes = this.#notes.filter((waiting) => waiting.type !== event.type);
     if (this.#notes.length < MAX_NOTES) this.#notes.push(event);
     this.wake();
+  }
+
+  /** Its screen is not what it should be: it gets the right one. */
+  askResync(): void {
+    this.#resync = true;
+    this.wake();
+  }
+
+  takeResync(): boolean {
+    const asked = this.#resync;
+    this.#resync = false;
+    return asked;
   }
 
   takeNote(): AttachEvent | undefined {
