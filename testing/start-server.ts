@@ -61,7 +61,8 @@ function environment(dataDir: string, extra: Readonly<Record<string, string>>): 
     const isOurs = name.startsWith('COTG_') && name !== 'COTG_TEST_RUN';
     if (value !== undefined && !isOurs && name !== 'MAX_SESSION_HISTORY_MB') env[name] = value;
   }
-  return { ...env, SHELL: '/bin/bash', COTG_DATA_DIR: dataDir, ...extra };
+  // Programs that draw more than ASCII are tested everywhere, also where nobody has chosen a language.
+  return { LANG: 'C.UTF-8', ...env, SHELL: '/bin/bash', COTG_DATA_DIR: dataDir, ...extra };
 }
 
 export function makeDataDir(): string {
