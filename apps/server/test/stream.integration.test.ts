@@ -94,7 +94,14 @@ test('over a server killed three times every number comes once, every letter typ
       await server.kill('SIGKILL');
       void typist.type('!');
       typed += '!';
+      const { hellos } = viewer;
       await server.start();
+      // Each death is to meet a viewer that had come back.
+      await eventually(
+        () => viewer.hellos,
+        (count) => count > hellos,
+        { what: 'the viewer is back', timeoutMs: 30_000 },
+      );
     }
     await eventually(
       () => numbersIn(viewer.text).length,
