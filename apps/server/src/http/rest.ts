@@ -1,7 +1,6 @@
 // Owns the REST interface: routes, their documents, what they answer. Thin: parse, call a service. Who may come in is
 // decided by the gate before anything here runs; the right of a route is declared beside it and checked here.
 import { OpenAPIHono, createRoute, z } from '@hono/zod-openapi';
-import { stream } from 'hono/streaming';
 import { stringifySetCookie } from 'cookie';
 import { ApiError, createSession, may, pairRequest, restInput, screen, session, sessionId, status, updateSession } from '@cotg/api';
 import type { Caller, DeviceRole, OutputPort, SessionsPort, SystemPort } from '@cotg/api';
@@ -11,7 +10,9 @@ import type { MetricsService } from '../services/metrics-service.ts';
 import type { OutputService } from '../services/output-service.ts';
 import type { PairingService } from '../services/pairing-service.ts';
 import type { Logger } from '../log.ts';
+import { messageOf } from '../errors.ts';
 import type { Passed } from './gate.ts';
+import { streamOf } from './stream-of.ts';
 import { PROBLEM_TYPE, badInput, problemHeaders, toProblem } from './problem.ts';
 
 export interface RestServices {
@@ -30,6 +31,8 @@ export interface RestServices {
 export interface RestBindings {
   readonly passed: Passed;
   readonly address: string;
+  /** Ends the connection under an answer that has begun. */
+  readonly cut: () => void;
 }
 
 type Env = { Bindings: RestBindings };
@@ -208,26 +211,17 @@ export function makeRest(services: RestServices): RestApp {
       callerOf(c.env.passed, 'GET /api/sessions/{id}/history');
       const { format, from, to } = c.req.valid('query');
       const found = await history.open(c.req.valid('param').id, format, { from, to }, c.req.raw.signal);
+      // The first piece before the status: until then a session that is gone can still be said to be.
+      const body = await streamOf(found.chunks, (error) => {
+        log.error({ error: messageOf(error) }, 'history export broke off');
+        c.env.cut();
+      });
       c.header('content-type', found.contentType);
       c.header('cache-control', 'no-store');
       c.header('x-first-offset', String(found.firstOffset));
       c.header('x-end-offset', String(found.endOffset));
       if (found.gapUntil !== undefined) c.header('x-gap-until', String(found.gapUntil));
-      return stream(
-        c,
-        async (sink) => {
-          for await (const chunk of found.chunks) {
-            if (sink.aborted) break;
-            await sink.write(chunk);
-          }
-        },
-        async (error, sink) => {
-          // The status has been sent: a cut connection is the only honest way to say that the rest is missing.
-          log.error({ error: error.message }, 'history export broke off');
-          await sink.close();
-          throw error;
-        },
-      );
+      return c.body(body);
     },
   );
 

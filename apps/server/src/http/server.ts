@@ -115,9 +115,9 @@ export async function listen(options: { host: string; port: number; log: Logger 
       parts = built;
       restListener = getRequestListener(
         (request, env) => {
-          const incoming = (env as { incoming: IncomingMessage }).incoming;
+          const { incoming, outgoing } = env as { incoming: IncomingMessage; outgoing: ServerResponse };
           const passed = passes.get(incoming) ?? { kind: 'public' };
-          return built.rest.fetch(request, { passed, address: incoming.socket.remoteAddress ?? 'unknown' });
+          return built.rest.fetch(request, { passed, address: incoming.socket.remoteAddress ?? 'unknown', cut: () => outgoing.destroy() });
         },
         { overrideGlobalObjects: false },
       );

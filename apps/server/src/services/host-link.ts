@@ -33,8 +33,13 @@ export interface HostLink {
   close(): Promise<void>;
 }
 
-/** Pauses between attempts to find or start a host again. */
-const RECONNECT_DELAYS_MS = [50, 200, 500, 1000, 2000] as const;
+/** Pauses before further attempts to find or start a host: one that cannot serve is started once in 5 s at the most. */
+const RECONNECT_DELAYS_MS = [50, 200, 500, 1000, 2000, 5000] as const;
+const MAX_RECONNECT_DELAY_MS = 5000;
+/** A host that has served for so long (ms), or on which somebody did something, was no failed attempt. */
+const SERVED_MS = 10_000;
+/** What only people do: viewers that come back by themselves prove nothing. */
+const USED: ReadonlySet<Ask> = new Set(['create', 'restart', 'input']);
 
 const CODES: Readonly<Partial<Record<HostErrorCode, ApiErrorCode>>> = {
   BAD_REQUEST: 'BAD_INPUT',
@@ -71,9 +76,13 @@ export async function openHostLink(options: {
   const eventListeners = new Set<(event: HostEvent, body: Uint8Array) => void>();
   const connectListeners = new Set<ConnectListener>();
   let client: HostClient | undefined;
+  /** Attempts since a host has proved to serve. */
+  let attempts = 0;
+  let servesSinceMs = 0;
 
   const adopt = (fresh: HostClient): void => {
     client = fresh;
+    servesSinceMs = performance.now();
     fresh.onEvent((event, body) => {
       for (const listener of eventListeners) listener(event, body);
     });
@@ -85,14 +94,17 @@ export async function openHostLink(options: {
     if (client !== old || ended.signal.aborted) return;
     client = undefined;
     options.log.warn('the connection to the host broke; looking for a host');
-    for (let attempt = 0; !ended.signal.aborted; attempt += 1) {
+    if (performance.now() - servesSinceMs >= SERVED_MS) attempts = 0;
+    while (!ended.signal.aborted) {
+      attempts += 1;
+      if (attempts > 1) await pause(RECONNECT_DELAYS_MS[attempts - 2] ?? MAX_RECONNECT_DELAY_MS, ended.signal);
+      if (ended.signal.aborted) return;
       try {
         adopt(await options.connect(ended.signal));
         options.log.info('connected to a host again');
         return;
       } catch (error) {
         options.log.error({ error: messageOf(error) }, 'no host');
-        await pause(RECONNECT_DELAYS_MS[Math.min(attempt, RECONNECT_DELAYS_MS.length - 1)] ?? 2000, ended.signal);
       }
     }
   };
@@ -103,7 +115,9 @@ export async function openHostLink(options: {
     async request<T extends Ask>(type: T, fields: RequestFields<T>, requestOptions: RequestOptions = {}): Promise<HostReply<T>> {
       if (!client) throw new ApiError('HOST_UNREACHABLE', 'The host does not answer; trying again.');
       try {
-        return await client.request(type, fields, requestOptions);
+        const reply = await client.request(type, fields, requestOptions);
+        if (USED.has(type)) attempts = 0;
+        return reply;
       } catch (error) {
         if (requestOptions.signal?.aborted) throw error;
         throw apiErrorOf(error);
