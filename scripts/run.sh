@@ -23,4 +23,6 @@ fi
 node_path=
 lines=$("$node" "$root/scripts/bootstrap.mjs" "$purpose") || exit $?
 eval "$lines"
+# Young objects of the server are small and few. V8's own limit lets them take 48 MB in a flood and keeps it (MiB; testing/start-server.ts has the same).
+if [ "$purpose" = program ]; then exec "$node_path" --max-semi-space-size=2 "$root/$file" "$@"; fi
 exec "$node_path" "$root/$file" "$@"

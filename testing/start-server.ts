@@ -45,13 +45,16 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
+/** As scripts/run.sh starts it. */
+const PROGRAM_FLAGS = ['--max-semi-space-size=2'];
+
 function commandLine(from: 'dist' | 'source'): string[] {
   const built = join(SERVER_FOLDER, 'dist', 'main.js');
   if (from === 'dist') {
     if (!existsSync(built)) throw new Error(`${built} is missing: build first`);
-    return [built];
+    return [...PROGRAM_FLAGS, built];
   }
-  return ['--conditions=@cotg/source', join(SERVER_FOLDER, 'src', 'main.ts')];
+  return [...PROGRAM_FLAGS, '--conditions=@cotg/source', join(SERVER_FOLDER, 'src', 'main.ts')];
 }
 
 /** The environment of a test process: ours, without what would change the server's settings. */

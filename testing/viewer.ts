@@ -35,6 +35,8 @@ export interface ViewerOptions {
   readonly have?: { readonly run: number; readonly offset: number; readonly mark: number };
   /** Lines above the screen that come with it. */
   readonly scrollback?: number;
+  /** False: counts the output and forgets it. */
+  readonly keepText?: boolean;
   readonly timings?: { keepAliveIntervalMs?: number; keepAliveTimeoutMs?: number; openTimeoutMs?: number };
 }
 
@@ -125,7 +127,7 @@ export function attachViewer(options: ViewerOptions): TestViewer {
     } else if (event.type === 'output') {
       if (event.offset !== offset) breaks += 1;
       offset = event.offset + event.bytes.length;
-      chunks.push(Buffer.from(event.bytes).toString('latin1'));
+      if (options.keepText !== false) chunks.push(Buffer.from(event.bytes).toString('latin1'));
       if (viewer.acknowledging)
         client.api.session.ack.mutate({ sessionId: options.sessionId, viewerId: id, offset }).catch(() => undefined);
     }

@@ -66,7 +66,10 @@ class Undo {
 }
 
 /** Throws StartError with one clear line; nothing is left half-made. */
-export async function startServer(config: Config, options: { log: Logger; webRoot?: string }): Promise<RunningServer> {
+export async function startServer(
+  config: Config,
+  options: { log: Logger; webRoot?: string; hostOomScore?: number | null },
+): Promise<RunningServer> {
   const { log } = options;
   const undo = new Undo(log);
   try {
@@ -101,7 +104,10 @@ export async function startServer(config: Config, options: { log: Logger; webRoo
           socketPath: dataDir.hostSocket,
           secret: dataDir.hostSecret,
           clientVersion: VERSION,
-          command: { execPath: program.execPath, args: [...program.args, dataDir.path, config.sync, config.orphans, config.persistence] },
+          command: {
+            execPath: program.execPath,
+            args: [...program.args, dataDir.path, config.sync, config.orphans, config.persistence, String(options.hostOomScore ?? '')],
+          },
           env: hostEnvironment(config.childEnv),
           logPath: dataDir.hostLog,
           timeoutMs: HOST_START_TIMEOUT_MS,

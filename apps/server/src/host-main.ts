@@ -1,7 +1,7 @@
 // Entry of the host process: takes the lease of its data directory, opens the journal, wires the host, and stays. No HTTP,
 // no emulator, nothing that a web request alone could bring down.
 //
-// Arguments: DATA_DIR, and the `sync`, `orphans` and `persistence` settings. The server starts it detached, with its log as stderr.
+// Arguments: DATA_DIR, the `sync`, `orphans` and `persistence` settings, and its score when memory runs out. The server starts it detached, with its log as stderr.
 import { acquireLease } from '@cotg/db/lease';
 import { openJournal } from '@cotg/db/journal';
 import type { SqliteJournal } from '@cotg/db/journal';
@@ -9,6 +9,7 @@ import { MEMORY_KEPT_BYTES, MemoryJournal, startHost } from '@cotg/pty/host';
 import { findDataDir } from './data-dir.ts';
 import type { DataDir } from './data-dir.ts';
 import { EXIT, messageOf } from './errors.ts';
+import { setOomScore } from './oom-score.ts';
 import { VERSION } from './version.ts';
 
 const MINIMUM_NODE_MAJOR = 24;
@@ -38,8 +39,10 @@ async function openStoredJournal(dataDir: DataDir, sync: string | undefined): Pr
   return journal;
 }
 
-async function main([dataDirPath, sync, orphans, persistence]: readonly string[]): Promise<void> {
+async function main([dataDirPath, sync, orphans, persistence, oomScore]: readonly string[]): Promise<void> {
   process.umask(0o077);
+  // Not the server's own, which is raised.
+  if (oomScore) setOomScore(Number(oomScore));
   if (Number(process.versions.node.split('.')[0]) < MINIMUM_NODE_MAJOR) {
     log.error({}, `the host needs Node ${MINIMUM_NODE_MAJOR} or newer`);
     process.exit(EXIT.failed);

@@ -19,7 +19,7 @@ export interface HostProgram {
 const HERE = dirname(fileURLToPath(import.meta.url));
 /** Sources, other platforms' binaries and documents: nothing that is loaded. */
 const LEFT_OUT =
-  /(?:^|\/)(?:deps|src|test|tests|third_party|scripts|docs?|typings|\.git|node_modules)(?:\/|$)|\.(?:map|md|ts|mts|cts|tsbuildinfo|c|cc|cpp|h|hpp|gyp|gypi|pdb)$/;
+  /(?:^|\/)(?:deps|test|tests|third_party|scripts|docs?|typings|\.git|node_modules)(?:\/|$)|\.(?:map|md|ts|mts|cts|tsbuildinfo|c|cc|cpp|h|hpp|gyp|gypi|pdb)$/;
 
 interface Manifest {
   readonly name: string;

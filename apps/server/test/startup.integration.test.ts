@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync, chmodSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync, chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { eventually, makeDataDir, runCotg, startTestServer } from '../../../testing/start-server.ts';
@@ -213,4 +213,10 @@ test('the command lists, starts and stops; stop leaves sessions running, stop --
     (left) => left.length === 0,
     { what: 'host and program are gone' },
   );
+});
+
+test.runIf(process.platform === 'linux')('the copy that a host runs from has all that it loads, koffi too', async () => {
+  await using server = await startTestServer({ from: 'dist' });
+  // Without it the host would do, but mark descriptors the slow way and give no memory back.
+  expect(readFileSync(join(server.dataDir, 'host.log'), 'utf8')).toContain('"closeOnExec":"fcntl"');
 });

@@ -6,6 +6,7 @@ import type { Flags } from '../config.ts';
 import { EXIT } from '../errors.ts';
 import { isOnPath } from '../find-on-path.ts';
 import { makeLogger } from '../log.ts';
+import { oomScore, SERVER_POINTS, setOomScore } from '../oom-score.ts';
 import { VERSION } from '../version.ts';
 import type { CliIo } from './io.ts';
 import { qrLines } from './qr.ts';
@@ -17,7 +18,9 @@ const OWNER_AT_THE_COMPUTER = { kind: 'owner', address: 'console' } as const;
 export async function serve(flags: Flags, io: CliIo): Promise<number> {
   const config = loadConfig({ flags, isTerminal: io.isTerminal, findOnPath: isOnPath });
   const log = makeLogger({ level: config.logLevel, format: config.logFormat, name: 'server' });
-  const server = await startServer(config, { log });
+  const hostOomScore = oomScore();
+  if (hostOomScore !== null) setOomScore(hostOomScore + SERVER_POINTS);
+  const server = await startServer(config, { log, hostOomScore });
   await announce(server, io, config.publicUrl !== undefined);
 
   const stopped = Promise.withResolvers<number>();

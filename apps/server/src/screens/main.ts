@@ -3,6 +3,7 @@
 import { connectHost } from '@cotg/pty/client';
 import { openHostLink } from '../services/host-link.ts';
 import type { HostLink } from '../services/host-link.ts';
+import { oomScore, SCREENS_POINTS, setOomScore } from '../oom-score.ts';
 import { errorText } from './error-text.ts';
 import type { FromScreens, ToScreens } from './messages.ts';
 import { ScreenPool } from './screen-pool.ts';
@@ -25,6 +26,9 @@ process.on('uncaughtException', (error) => {
   send({ type: 'failed', message: errorText(error) });
   process.exit(1);
 });
+
+const inherited = oomScore();
+if (inherited !== null) setOomScore(inherited + SCREENS_POINTS);
 
 let pool: ScreenPool | undefined;
 
