@@ -142,7 +142,7 @@ it.each(['normal', 'full'] as const)(
       journal.flush();
       if (checkpointFrom) await checkpointed;
     };
-    for (let write = 0; counts.images < IMAGES; write += 1) {
+    for (let write = 0; counts.images < IMAGES || counts.checkpoints === 0; write += 1) {
       if (random.next() < 0.2) for (let bytes = 0; bytes < BULK_BYTES; bytes += SESSIONS * 100_000) await print(() => 100_000);
       const before = moment();
       await print(() => (random.next() < 0.1 ? random.int(1, 400_000) : random.int(1, 5000)));
