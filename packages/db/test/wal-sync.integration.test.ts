@@ -25,7 +25,7 @@ describe('sync of the write-ahead log', () => {
     writeFileSync(`${path}-wal`, 'log');
     const syncs = await watchSyncs();
     const errors: unknown[] = [];
-    const sync = new WalSync({ path, onError: (cause) => errors.push(cause) });
+    const sync = new WalSync({ path, onError: (cause) => errors.push(cause), onFailed: (cause) => errors.push(cause) });
     for (let i = 0; i < 10; i++) sync.committed();
     await vi.waitFor(() => expect(syncs).toHaveBeenCalledTimes(1));
     sync.committed();
@@ -41,7 +41,7 @@ describe('sync of the write-ahead log', () => {
     const path = directory.file('x.db');
     const syncs = await watchSyncs();
     const errors: unknown[] = [];
-    const sync = new WalSync({ path, onError: (cause) => errors.push(cause) });
+    const sync = new WalSync({ path, onError: (cause) => errors.push(cause), onFailed: (cause) => errors.push(cause) });
     sync.committed();
     await vi.waitFor(() => expect(errors).toEqual([expect.objectContaining({ code: 'ENOENT' })]));
     writeFileSync(`${path}-wal`, 'log');

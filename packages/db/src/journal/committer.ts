@@ -29,6 +29,8 @@ const MAX_RETRY_MS = 4000;
 
 export interface CommitterOptions {
   readonly writer: JournalWriter;
+  /** Before each commit; throws when nothing may be stored. */
+  readonly beforeCommit: () => void;
   readonly book: SessionBook;
   readonly monotonicNow: () => number;
   /** Wall clock, epoch milliseconds. */
@@ -239,13 +241,14 @@ export class Committer {
 
   /** Stores one batch and reports it. False when storing failed: everything is still queued. */
   #commitOnce(only: readonly number[] | null): boolean {
-    const { writer, book, monotonicNow, onStored } = this.#options;
+    const { writer, beforeCommit, book, monotonicNow, onStored } = this.#options;
     const nowMs = monotonicNow();
     const slices = this.#queue.peek(MAX_COMMIT_BYTES, { only, first: this.#policy.typedSessions(nowMs) });
     const batch = slices.map((slice) => ({ slice, record: book.byKey(slice.session) }));
     const active = batch.map(({ record }) => record).filter(activityUnsaved);
     let rows: StoredSlice[];
     try {
+      beforeCommit();
       rows = writer.commit(slices, active.map(activityOf));
     } catch (cause) {
       this.#storingFailed(cause, nowMs);
@@ -272,6 +275,11 @@ export class Committer {
     } finally {
       this.#delivering = false;
     }
+  }
+
+  /** Storing fails for a reason that no commit has met yet: from now on as if one had. */
+  fails(cause: unknown): void {
+    this.#storingFailed(cause, this.#options.monotonicNow());
   }
 
   /** Any failure is treated alike: output waits in the queue, the host stops reading, and the commit is tried again. */

@@ -25,6 +25,7 @@ import { JournalCounters } from './metrics.ts';
 import type { JournalMetrics } from './metrics.ts';
 import { makeRecord, noteActivity, takeTimeMark, viewOf } from './session-book.ts';
 import type { Gap, SessionBook, SessionRecord } from './session-book.ts';
+import { SuspectLog } from './suspect-log.ts';
 import { Trimmer } from './trimmer.ts';
 import { firstUnstoredMark, unstoredPage } from './unstored-page.ts';
 import { walBytes, WalCheckpointer } from './wal-checkpointer.ts';
@@ -115,6 +116,7 @@ export class SqliteJournal implements AsyncDisposable {
   readonly #lostTails: readonly LostTail[];
   readonly #counters = new JournalCounters();
   readonly #fileWatch: FileWatch;
+  readonly #suspectLog: SuspectLog;
   #closing: Promise<void> | undefined;
 
   /** Takes over `db`, which openDatabase has prepared. */
@@ -136,8 +138,10 @@ export class SqliteJournal implements AsyncDisposable {
     this.#book = book;
     this.#writer = writer;
     this.#trimmer = new Trimmer({ writer, onStep: onChanged, onBlank: (trimmed) => onNotice({ kind: 'trimmed-blank', ...trimmed }) });
+    this.#suspectLog = new SuspectLog({ db, onMended: () => this.#verifyMended() });
     this.#committer = new Committer({
       writer,
+      beforeCommit: () => this.#suspectLog.require(),
       book,
       monotonicNow,
       now: options.now ?? Date.now,
@@ -159,6 +163,7 @@ export class SqliteJournal implements AsyncDisposable {
       counters: this.#counters,
       endStuckReads: () => this.#reader.endStuck(),
       pauseReads: (paused) => this.#reader.pause(paused),
+      onSyncFailed: (cause) => this.#syncFailed(cause),
       onReleased: () => {
         this.#committer.released();
         this.#compactor.released();
@@ -190,6 +195,7 @@ export class SqliteJournal implements AsyncDisposable {
         : new WalSync({
             path,
             onError: (cause) => onNotice({ kind: 'sync-failed', cause }),
+            onFailed: (cause) => this.#syncFailed(cause),
             onSynced: async () => {
               await this.#mark.sync();
               this.#counters.add('syncs');
@@ -590,9 +596,27 @@ export class SqliteJournal implements AsyncDisposable {
     this.#compactor.changed();
   }
 
+  /** Nothing is committed behind a log that may be lost; viewers learn of it as of a full disk. */
+  #syncFailed(cause: unknown): void {
+    if (this.#closing !== undefined) return;
+    this.#suspectLog.failed();
+    this.#onNotice({ kind: 'sync-failed', cause });
+    this.#committer.fails(cause);
+  }
+
+  #verifyMended(): void {
+    verifyInWorker(this.#path).then(
+      (findings) => {
+        if (this.#closing === undefined) this.#onNotice({ kind: 'verified', findings });
+      },
+      (cause: unknown) => this.#onNotice({ kind: 'reader-failed', cause }),
+    );
+  }
+
   /** For changes that are stored before the call returns. */
   #store<T>(change: () => T): T {
     try {
+      this.#suspectLog.require();
       const result = change();
       this.#changed();
       return result;

@@ -2,6 +2,7 @@
 // entries of its protocol; this package must not import either. apps/server proves that they agree.
 // Offsets are counts of output bytes from the session's start; ranges are half-open [from, to). Times are epoch milliseconds.
 
+import type { Finding } from './verify.ts';
 import type { DamageReport } from '../recovery.ts';
 
 export type SessionId = string;
@@ -176,8 +177,12 @@ export type JournalNotice =
   /** Storing failed and is tried again by itself. `code` is SQLite's, when it was SQLite. */
   | { readonly kind: 'storage-paused'; readonly code: string | undefined; readonly pendingBytes: number; readonly cause: unknown }
   | { readonly kind: 'storage-resumed'; readonly pausedMs: number }
-  /** The sync of the write-ahead log failed: what was stored survives a crash of the host, perhaps not a power cut. */
+  /**
+   * The sync of the write-ahead log failed: what was stored survives a crash of the host, perhaps not a power cut. Storing is paused until the log has
+   * been copied into the database; then everything stored is read and compared: `verified`.
+   */
   | { readonly kind: 'sync-failed'; readonly cause: unknown }
+  | { readonly kind: 'verified'; readonly findings: readonly Finding[] }
   /** A session passed its limit and no emulator had left a state there: restoring begins with a blank terminal. */
   | { readonly kind: 'trimmed-blank'; readonly sessionId: SessionId; readonly bytes: number }
   /** Reading history in the worker failed beyond one request; the next request starts a new worker. */

@@ -12,4 +12,4 @@ export interface CheckpointRequest {
 
 export type CheckpointReply =
   /** `whole`: every frame is in the database file, and for truncate the log is empty. */
-  { readonly kind: 'done'; readonly whole: boolean } | { readonly kind: 'failed'; readonly message: string };
+  { readonly kind: 'done'; readonly whole: boolean } | { readonly kind: 'failed'; readonly code: string; readonly message: string };

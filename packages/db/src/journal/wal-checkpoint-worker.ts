@@ -34,6 +34,6 @@ function checkpoint(mode: CheckpointRequest['mode']): CheckpointReply {
     if (code === undefined) throw error;
     // Another connection looks at the log this moment: nothing has failed.
     if (code.startsWith('SQLITE_BUSY') || code === 'SQLITE_LOCKED') return { kind: 'done', whole: false };
-    return { kind: 'failed', message: `the checkpoint failed (${code})` };
+    return { kind: 'failed', code, message: `the checkpoint failed (${code})` };
   }
 }

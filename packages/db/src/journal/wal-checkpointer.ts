@@ -73,6 +73,8 @@ export interface WalCheckpointerOptions {
   readonly endStuckReads: () => 'none' | 'reading' | 'ended';
   /** Whether reads of this process are to wait before they begin. */
   readonly pauseReads: (pause: boolean) => void;
+  /** The worker's sync failed, of the log or of the database: no later one would say so again. */
+  readonly onSyncFailed: (cause: unknown) => void;
   /** Commits may go on. */
   readonly onReleased: () => void;
   /** Fault tests end the process at each step. */
@@ -234,7 +236,9 @@ export class WalCheckpointer {
     const request = this.#request;
     if (request === undefined) return;
     if (reply.kind === 'failed') {
-      this.#fail(new StorageError('STORAGE_FAILED', reply.message));
+      const cause = new StorageError('STORAGE_FAILED', reply.message);
+      this.#fail(cause);
+      if (reply.code.startsWith('SQLITE_IOERR_FSYNC') || reply.code === 'SQLITE_IOERR_DIR_FSYNC') this.#options.onSyncFailed(cause);
       return;
     }
     this.#options.step?.(`checkpoint:${request.mode}-done`);

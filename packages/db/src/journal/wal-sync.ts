@@ -12,7 +12,10 @@ const SYNC_INTERVAL_MS = 200;
 export interface WalSyncOptions {
   /** The database file. */
   readonly path: string;
+  /** The log cannot be opened: nothing is known to be lost. */
   readonly onError: (cause: unknown) => void;
+  /** A sync failed: what was to be written may be lost, and no later sync will say so again. */
+  readonly onFailed: (cause: unknown) => void;
   /** What is to be synced behind the log. */
   readonly onSynced?: () => Promise<void>;
 }
@@ -56,11 +59,21 @@ export class WalSync {
     }, SYNC_INTERVAL_MS);
   }
 
-  /** Never rejects. After a failure the next commit tries again; the kernel may report a lost write only once. */
+  /** Never rejects. */
   async #sync(): Promise<void> {
     try {
       this.#file ??= await open(`${this.#options.path}-wal`, 'r');
+    } catch (cause) {
+      this.#options.onError(cause);
+      return;
+    }
+    try {
       await this.#file.datasync();
+    } catch (cause) {
+      this.#options.onFailed(cause);
+      return;
+    }
+    try {
       await this.#options.onSynced?.();
     } catch (cause) {
       this.#options.onError(cause);
