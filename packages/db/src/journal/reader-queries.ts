@@ -13,9 +13,13 @@ export interface TailSize {
   readonly len: number;
 }
 
-interface SegmentRow {
+/** What the index alone knows. */
+export interface SegmentPlace {
   readonly off: number;
   readonly len: number;
+}
+
+export interface SegmentRow extends SegmentPlace {
   readonly codec: number;
   readonly crc: number;
   readonly data: Uint8Array;
@@ -35,6 +39,15 @@ export function compileReaderQueries() {
       q
         .selectFrom('segment')
         .select(['off', 'len', 'codec', 'crc', 'data'])
+        .where('session', '=', p.session)
+        .where('off', '<=', p.at)
+        .orderBy('off', 'desc')
+        .limit(1),
+    ),
+    segmentPlace: compile<Key & { at: number }, SegmentPlace>(['session', 'at'], (p) =>
+      q
+        .selectFrom('segment')
+        .select(['off', 'len'])
         .where('session', '=', p.session)
         .where('off', '<=', p.at)
         .orderBy('off', 'desc')

@@ -10,10 +10,10 @@
 //
 // Where to look (rows) is a hint. Output must join without a hole; if it does not from the hinted row on, the log is read from its start.
 import type Database from 'better-sqlite3';
-import { StorageError } from '../errors.ts';
+import { sqliteCode, StorageError } from '../errors.ts';
 import { prepare } from '../statement.ts';
 import { rowToMark } from './marks.ts';
-import type { ReaderQueries, TailSize } from './reader-queries.ts';
+import type { ReaderQueries, SegmentPlace, SegmentRow, TailSize } from './reader-queries.ts';
 import { SEGMENT_CODEC } from './schema.ts';
 import type { HistoryPage, HistoryPiece, MarkEntry } from './types.ts';
 
@@ -130,8 +130,13 @@ export class JournalReader {
     const pieces: StoredPiece[] = [];
     let at = fromOffset;
     while (at < pageLimit && at - fromOffset < maxBytes) {
-      const row = this.#statements.segmentAt.get({ session, at });
+      const row = this.#segmentAt(session, at);
       if (row === undefined || row.off + row.len <= at) break;
+      if (row.data === null) {
+        pieces.push(unreadable(row.off, row.len));
+        at = row.off + row.len;
+        continue;
+      }
       const codec = row.codec === SEGMENT_CODEC.zstd ? 'zstd' : 'brotli';
       pieces.push({ piece: { offset: row.off, length: row.len, codec, storedLength: row.data.length, crc: row.crc }, bytes: row.data });
       at = row.off + row.len;
@@ -139,7 +144,18 @@ export class JournalReader {
     return { pieces, endOffset: at, nextRow: tailRow };
   }
 
-  /** Rows of the tail join into one piece. */
+  /** `data` is null when the disk does not give it: where it lies is in the index. */
+  #segmentAt(session: number, at: number): SegmentRow | (SegmentPlace & { readonly data: null }) | undefined {
+    try {
+      return this.#statements.segmentAt.get({ session, at });
+    } catch (error) {
+      if (!isReadError(error)) throw error;
+      const place = this.#statements.segmentPlace.get({ session, at });
+      return place && { ...place, data: null };
+    }
+  }
+
+  /** Rows of the tail join into one piece, unless some of them cannot be read. */
   #tail(request: PageRequest, fromOffset: number, maxBytes: number): Found {
     const { session, pageLimit, lastTailRow } = request;
     const end = Math.min(pageLimit, fromOffset + maxBytes);
@@ -150,13 +166,30 @@ export class JournalReader {
       throw new StorageError('JOURNAL_DAMAGED', `output from ${fromOffset} to ${end} of session key ${session} is not whole`);
     }
     const pieceEnd = Math.min(end, last.off + last.len);
-    const bytes = new Uint8Array(pieceEnd - fromOffset);
-    for (const row of this.#statements.tailData.all({ session, row: first.id, last: Math.min(last.id, lastTailRow) })) {
-      const cut = row.data.subarray(Math.max(0, fromOffset - row.off), pieceEnd - row.off);
-      bytes.set(cut, Math.max(0, row.off - fromOffset));
+    const found = { endOffset: pieceEnd, nextRow: last.id };
+    try {
+      const bytes = new Uint8Array(pieceEnd - fromOffset);
+      for (const row of this.#statements.tailData.all({ session, row: first.id, last: Math.min(last.id, lastTailRow) })) {
+        const cut = row.data.subarray(Math.max(0, fromOffset - row.off), pieceEnd - row.off);
+        bytes.set(cut, Math.max(0, row.off - fromOffset));
+      }
+      return { ...found, pieces: [plain(fromOffset, bytes)] };
+    } catch (error) {
+      if (!isReadError(error)) throw error;
+      return { ...found, pieces: sizes.map((size) => this.#tailRow(session, size, fromOffset, pieceEnd)) };
     }
-    const piece: HistoryPiece = { offset: fromOffset, length: bytes.length, codec: 'none', storedLength: bytes.length, crc: null };
-    return { pieces: [{ piece, bytes }], endOffset: pieceEnd, nextRow: last.id };
+  }
+
+  /** What lies in [from, to) of one row. */
+  #tailRow(session: number, { id, off, len }: TailSize, from: number, to: number): StoredPiece {
+    const [begin, end] = [Math.max(from, off), Math.min(to, off + len)];
+    try {
+      const data = this.#statements.tailData.get({ session, row: id, last: id })?.data ?? new Uint8Array(0);
+      return plain(begin, data.slice(begin - off, end - off));
+    } catch (error) {
+      if (!isReadError(error)) throw error;
+      return unreadable(begin, end - begin);
+    }
   }
 
   /** The rows that hold [from, to), which is not empty; undefined when they are not all there from the hinted row on. */
@@ -200,10 +233,25 @@ function cutPieces(pieces: readonly StoredPiece[], from: number, end: number): S
     .filter(({ piece }) => piece.offset < end)
     .map((stored) => {
       const { piece } = stored;
-      if (piece.codec !== 'none' || piece.offset + piece.length <= end) return stored;
+      if (piece.codec !== 'none' || piece.storedLength === 0 || piece.offset + piece.length <= end) return stored;
       const bytes = stored.bytes.subarray(0, end - piece.offset);
       return { piece: { ...piece, length: bytes.length, storedLength: bytes.length }, bytes };
     });
+}
+
+function plain(offset: number, bytes: Uint8Array): StoredPiece {
+  return { piece: { offset, length: bytes.length, codec: 'none', storedLength: bytes.length, crc: null }, bytes };
+}
+
+/** Of its length, and without a byte: whoever decodes it finds it damaged and goes on behind it. */
+function unreadable(offset: number, length: number): StoredPiece {
+  return { piece: { offset, length, codec: 'none', storedLength: 0, crc: null }, bytes: new Uint8Array(0) };
+}
+
+/** The disk does not give a page, or gives one that cannot be. Others may be whole. */
+function isReadError(error: unknown): boolean {
+  const code = sqliteCode(error);
+  return code?.startsWith('SQLITE_IOERR') === true || code?.startsWith('SQLITE_CORRUPT') === true;
 }
 
 function join(pieces: readonly StoredPiece[]): Uint8Array {
@@ -222,6 +270,7 @@ function prepareStatements(db: Database.Database, queries: ReaderQueries) {
   return {
     session: prepare(db, queries.session),
     segmentAt: prepare(db, queries.segmentAt),
+    segmentPlace: prepare(db, queries.segmentPlace),
     tailSizes: prepare(db, queries.tailSizes),
     tailData: prepare(db, queries.tailData),
     marks: prepare(db, queries.marks),
