@@ -16,6 +16,10 @@ export interface StartOptions {
   /** 0 = any free port, kept over restarts. */
   readonly port?: number;
   readonly dataDir?: string;
+  /** The same folder as this process sees it, when the server is in a namespace of its own. */
+  readonly seenDataDir?: string;
+  /** What starts the server: a command that takes another as its arguments. */
+  readonly prefix?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
 }
@@ -107,7 +111,8 @@ export async function startTestServer(options: StartOptions = {}): Promise<TestS
   let settings = options.env ?? {};
   const start = async (more: Readonly<Record<string, string>> = {}): Promise<void> => {
     settings = { ...settings, ...more };
-    const started = spawn(process.execPath, [...commandLine(from), 'serve', ...(options.args ?? [])], {
+    const [program, ...before] = [...(options.prefix ?? []), process.execPath];
+    const started = spawn(program, [...before, ...commandLine(from), 'serve', ...(options.args ?? [])], {
       env: environment(dataDir, { COTG_PORT: String(port), COTG_LOG_FORMAT: 'json', ...settings }),
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -137,7 +142,7 @@ export async function startTestServer(options: StartOptions = {}): Promise<TestS
   };
 
   await start();
-  const token = (): string => readFileSync(join(dataDir, 'owner.token'), 'utf8').trim();
+  const token = (): string => readFileSync(join(options.seenDataDir ?? dataDir, 'owner.token'), 'utf8').trim();
 
   const server: TestServer = {
     get url() {

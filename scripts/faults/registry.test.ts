@@ -8,7 +8,7 @@ const range = (from: number, to: number): number[] => Array.from({ length: to - 
 const WANTED = [1, ...range(3, 11), ...range(14, 48), ...range(56, 58)].filter((number) => number !== 12 && number !== 13);
 
 /** Without a test so far. This list only shrinks: a number that has one must leave it. */
-const NOT_YET = [25, 29];
+const NOT_YET: number[] = [];
 
 function testFiles(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {

@@ -3,12 +3,15 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { openCatalog } from '@cotg/db/catalog';
 import { acquireLease } from '@cotg/db/lease';
+import { releaseReserveWhenFull } from '@cotg/db/reserve';
 import { connectOrLaunchHost } from '@cotg/pty/client';
 import type { Config } from './config.ts';
 import { openDataDir } from './data-dir.ts';
 import type { DataDir } from './data-dir.ts';
 import { EXIT, StartError, messageOf } from './errors.ts';
-import { prepareHostProgram } from './host-runtime.ts';
+import { copyCatalog } from './catalog-copy.ts';
+import { hostProgramInPlace, prepareHostProgram } from './host-runtime.ts';
+import { acquireSocketLease } from './socket-lease.ts';
 import { Sweeper } from './lifecycle/sweeper.ts';
 import { accessPolicy } from './http/access.ts';
 import { cookieNameFor } from './http/credentials.ts';
@@ -33,6 +36,8 @@ import { VERSION } from './version.ts';
 
 /** A host starts in about 0.1 s; a loaded phone-sized board may take many times that. */
 const HOST_START_TIMEOUT_MS = 15_000;
+const READ_ONLY_TEXT =
+  'the data directory cannot be written: what runs goes on and what is kept can be read, but nothing new is stored; start again when it can be written';
 const DEFAULT_WEB_ROOT = fileURLToPath(new URL('../../web/dist', import.meta.url));
 
 export interface RunningServer {
@@ -41,6 +46,8 @@ export interface RunningServer {
   readonly publicUrl: string;
   readonly dataDir: DataDir;
   readonly pairing: PairingService;
+  /** What whoever started it should know; null when all is well. */
+  readonly warning: string | null;
   close(): Promise<void>;
 }
 
@@ -78,24 +85,29 @@ export async function startServer(
     const early = existsSync(config.dataDir) ? undefined : await listen({ host: config.host, port: config.port, log });
     if (early) undo.add(() => early.close());
     const dataDir = openDataDir(config.dataDir);
-    const lease = acquireLease(dataDir.serverLock);
+    const { isReadOnly } = dataDir;
+    releaseReserveWhenFull(dataDir.path);
+    if (isReadOnly) log.error({ dataDir: dataDir.path }, READ_ONLY_TEXT);
+    const lease = isReadOnly ? await acquireSocketLease(dataDir.path) : acquireLease(dataDir.serverLock);
     if (!lease) throw alreadyServed(dataDir);
     undo.add(() => lease[Symbol.dispose]());
     // Whatever an earlier server noted is not true any more.
-    removeServerInfo(dataDir.serverInfo);
+    if (!isReadOnly) removeServerInfo(dataDir.serverInfo);
 
     // The port before the host: when it is busy, nothing has been started.
     const http = early ?? (await listen({ host: config.host, port: config.port, log }));
     if (!early) undo.add(() => http.close());
     const shell = loadStaticShell(options.webRoot ?? DEFAULT_WEB_ROOT);
 
+    const copy = isReadOnly ? copyCatalog(dataDir.catalog) : null;
+    if (copy) undo.add(() => copy.remove());
     const catalog = await openCatalog({
-      path: dataDir.catalog,
+      path: copy?.path ?? dataDir.catalog,
       onDamage: (report) => log.error({ report }, 'the catalog was damaged: it is set aside, what was whole goes on'),
     });
     undo.add(() => catalog.close());
 
-    const program = prepareHostProgram(dataDir.hostRuntimes);
+    const program = isReadOnly ? hostProgramInPlace() : prepareHostProgram(dataDir.hostRuntimes);
     const host = await openHostLink({
       log,
       connect: async (signal) => {
@@ -122,7 +134,7 @@ export async function startServer(
     const shownHost = config.host.includes(':') ? `[${config.host}]` : config.host;
     const url = `http://${shownHost}:${http.port}`;
     const publicUrl = config.publicUrl ?? url;
-    const pairing = await PairingService.open({ catalog, publicUrl: () => publicUrl, codeLifeMs: config.pairingLifeMs });
+    const pairing = await PairingService.open({ catalog, publicUrl: () => publicUrl, codeLifeMs: config.pairingLifeMs, isReadOnly });
     let output: OutputService | undefined;
     let sessions: SessionService | undefined;
     const { reply } = await host.request('status', {});
@@ -205,15 +217,20 @@ export async function startServer(
       sockets: makeTrpcSockets({ context: { sessions: list, output, system, pairing }, log }),
     });
 
-    writeServerInfo(dataDir.serverInfo, {
-      pid: process.pid,
-      startTime: processStartTime(process.pid),
-      url,
-      version: VERSION,
-      startedAt: startedAt.toISOString(),
-    });
-    undo.add(() => removeServerInfo(dataDir.serverInfo));
-    return { url, publicUrl, dataDir, pairing, close: () => undo.all() };
+    try {
+      writeServerInfo(dataDir.serverInfo, {
+        pid: process.pid,
+        startTime: processStartTime(process.pid),
+        url,
+        version: VERSION,
+        startedAt: startedAt.toISOString(),
+      });
+      undo.add(() => removeServerInfo(dataDir.serverInfo));
+    } catch (error) {
+      // Browsers find it all the same; the command will not.
+      log.warn({ error: messageOf(error) }, 'commands will not find this server: its address cannot be written down');
+    }
+    return { url, publicUrl, dataDir, pairing, warning: isReadOnly ? READ_ONLY_TEXT : null, close: () => undo.all() };
   } catch (error) {
     await undo.all();
     if (error instanceof StartError) throw error;

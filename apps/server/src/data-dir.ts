@@ -16,11 +16,14 @@ import {
   fsyncSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { isDiskFull } from '@cotg/db/reserve';
 import { EXIT, StartError, errnoOf, messageOf } from './errors.ts';
 
 const DIR_MODE = 0o700;
 const FILE_MODE = 0o600;
 const OTHERS = 0o077;
+/** What a file system says that takes nothing any more. */
+const READ_ONLY: ReadonlySet<string> = new Set(['EROFS', 'EACCES', 'EPERM', 'EIO']);
 /** 256 bits: nobody guesses it, and a plain hash is enough to store it elsewhere. */
 const SECRET_BYTES = 32;
 const SECRET_PATTERN = /^[A-Za-z0-9_-]{43}$/;
@@ -39,9 +42,11 @@ export interface DataDir {
   readonly ownerToken: string;
   /** What a server says to the host. */
   readonly hostSecret: string;
+  /** Nothing can be written here, though it was once: what lives goes on, what is kept can be read. */
+  readonly isReadOnly: boolean;
 }
 
-function pathsIn(path: string): Omit<DataDir, 'ownerToken' | 'hostSecret'> {
+function pathsIn(path: string): Omit<DataDir, 'ownerToken' | 'hostSecret' | 'isReadOnly'> {
   return {
     path,
     journal: join(path, 'journal.db'),
@@ -107,6 +112,24 @@ function readOrMakeSecret(path: string): string {
   return secret;
 }
 
+/**
+ * Writing tells more than mode bits: read-only mounts, quotas, full disks. A full disk is one that can be written: rows are deleted in place. False for
+ * a directory that served before and is read-only now; throws what the file system throws for any other.
+ */
+function canWrite(path: string, isKnown: boolean): boolean {
+  const probe = join(path, `.write-test.${process.pid}`);
+  try {
+    writePrivateFile(probe, '');
+    rmSync(probe);
+    return true;
+  } catch (error) {
+    if (!isKnown) throw error;
+    if (isDiskFull(error)) return true;
+    if (READ_ONLY.has(errnoOf(error) ?? '')) return false;
+    throw error;
+  }
+}
+
 /** Makes the folder when it is missing, checks it, and reads or makes the secrets. Call only while holding nothing else. */
 export function openDataDir(path: string): DataDir {
   try {
@@ -123,11 +146,11 @@ export function openDataDir(path: string): DataDir {
         hint: problem.includes('mode') ? `chmod 700 ${path}, or choose another with COTG_DATA_DIR.` : 'Choose another with COTG_DATA_DIR.',
       });
     }
-    // Writing tells more than mode bits: read-only mounts, quotas, full disks.
-    const probe = join(path, `.write-test.${process.pid}`);
-    writePrivateFile(probe, '');
-    rmSync(probe);
-    return { ...pathsIn(path), ownerToken: readOrMakeSecret(ownerTokenFile(path)), hostSecret: readOrMakeSecret(hostSecretFile(path)) };
+    const known = findDataDir(path);
+    const isReadOnly = !canWrite(path, known !== undefined);
+    if (known) return { ...known, isReadOnly };
+    const [ownerToken, hostSecret] = [readOrMakeSecret(ownerTokenFile(path)), readOrMakeSecret(hostSecretFile(path))];
+    return { ...pathsIn(path), ownerToken, hostSecret, isReadOnly };
   } catch (error) {
     if (error instanceof StartError) throw error;
     throw new StartError('DATA_DIR_UNUSABLE', `The data directory ${path} cannot be used: ${messageOf(error)}.`, {
@@ -142,5 +165,5 @@ export function findDataDir(path: string): DataDir | undefined {
   const ownerToken = readSecret(ownerTokenFile(path));
   const hostSecret = readSecret(hostSecretFile(path));
   if (ownerToken === undefined || hostSecret === undefined) return undefined;
-  return { ...pathsIn(path), ownerToken, hostSecret };
+  return { ...pathsIn(path), ownerToken, hostSecret, isReadOnly: false };
 }

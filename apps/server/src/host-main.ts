@@ -5,6 +5,7 @@
 import { acquireLease } from '@cotg/db/lease';
 import { openJournal } from '@cotg/db/journal';
 import type { SqliteJournal } from '@cotg/db/journal';
+import { releaseReserveWhenFull } from '@cotg/db/reserve';
 import { MEMORY_KEPT_BYTES, MemoryJournal, startHost } from '@cotg/pty/host';
 import { findDataDir } from './data-dir.ts';
 import type { DataDir } from './data-dir.ts';
@@ -30,12 +31,19 @@ const log = {
 };
 
 async function openStoredJournal(dataDir: DataDir, sync: string | undefined): Promise<SqliteJournal> {
+  releaseReserveWhenFull(dataDir.path);
   const journal = await openJournal({
     path: dataDir.journal,
     synchronous: sync === 'full' ? 'full' : 'normal',
     onNotice: (notice) => log.warn({ notice }, 'storage'),
   });
-  journal.markLostTails();
+  try {
+    journal.markLostTails();
+  } catch (error) {
+    // They wait in the journal until storing works.
+    log.error({ error: messageOf(error) }, 'what was found missing could not be stored yet');
+  }
+  journal.keepReserve();
   return journal;
 }
 

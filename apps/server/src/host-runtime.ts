@@ -91,15 +91,17 @@ function identity(packages: ReadonlyMap<string, string>): string {
   return hash.digest('hex').slice(0, 16);
 }
 
+const IS_SOURCE = fileURLToPath(import.meta.url).endsWith('.ts');
+
+/** Where no copy can be made. */
+export function hostProgramInPlace(): HostProgram {
+  const file = IS_SOURCE ? ['--conditions=@cotg/source', join(HERE, 'host-main.ts')] : [join(HERE, 'host-main.js')];
+  return { execPath: process.execPath, args: [...HOST_FLAGS, ...file], removeOthers: () => undefined };
+}
+
 /** Makes the copy when it is not there yet. From sources (development, tests) the host runs in place. */
 export function prepareHostProgram(runtimesFolder: string): HostProgram {
-  if (fileURLToPath(import.meta.url).endsWith('.ts')) {
-    return {
-      execPath: process.execPath,
-      args: [...HOST_FLAGS, '--conditions=@cotg/source', join(HERE, 'host-main.ts')],
-      removeOthers: () => undefined,
-    };
-  }
+  if (IS_SOURCE) return hostProgramInPlace();
   const serverFolder = dirname(HERE);
   const packages = closure(serverFolder);
   const name = identity(packages);

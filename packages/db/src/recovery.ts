@@ -26,6 +26,7 @@ import { openDatabase } from './database.ts';
 import type { OpenDatabaseOptions } from './database.ts';
 import { openError, sqliteCode, StorageError } from './errors.ts';
 import { openReadonly } from './readonly-database.ts';
+import { isDiskFull, releaseReserve } from './reserve.ts';
 import { copyTable } from './recovery/salvage-rows.ts';
 import type { CopiedTable } from './recovery/salvage-rows.ts';
 
@@ -119,7 +120,17 @@ function requireRegularFile(path: string): void {
   throw new StorageError('STORAGE_NOT_A_FILE', `${path} is ${kind}`, { hint: 'Move it away; nothing in it was changed.' });
 }
 
-async function openChecked<T>({ use, ...options }: RecoverOptions<T>): Promise<T> {
+/** On a full disk once more with the space that was kept for this. */
+async function openChecked<T>(options: RecoverOptions<T>): Promise<T> {
+  try {
+    return await openOnce(options);
+  } catch (error) {
+    if (!isDiskFull(error) || !releaseReserve(dirname(options.path))) throw error;
+    return openOnce(options);
+  }
+}
+
+async function openOnce<T>({ use, ...options }: RecoverOptions<T>): Promise<T> {
   checkReadonly(options.path);
   const db = await openDatabase(options);
   try {

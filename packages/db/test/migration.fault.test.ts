@@ -1,6 +1,6 @@
 // Older files, made by the code of their time, are brought to the newest schema, whenever the process is killed meanwhile.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, statSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
@@ -82,4 +82,22 @@ describe('files of older versions', () => {
     expect(n).toBeGreaterThan(4);
     expect(kept).toBeGreaterThan(1);
   });
+});
+
+it('F25: a disk that is full while an older file is brought to the newest schema: the file is as it was, and it goes on when there is room', async () => {
+  using directory = temporaryDirectory();
+  const path = directory.file('journal.db');
+  copyOfFixture('journal-0001.db', path);
+  const before = readFileSync(path);
+  // Files of the child may not grow at all: its writes fail as on a full disk (util-linux; every Debian has it).
+  const full = spawnSync('prlimit', ['--fsize=4096:unlimited', process.execPath, WRITER, 'journal', path, '1000000'], {
+    encoding: 'utf8',
+    timeout: CHILD_TIMEOUT_MS,
+  });
+  expect(full.status === 0 && full.stdout.startsWith('done'), full.stdout + full.stderr).toBe(false);
+  const db = new Database(path, { readonly: true });
+  expect(db.pragma('integrity_check', { simple: true })).toBe('ok');
+  db.close();
+  expect(readFileSync(path).equals(before)).toBe(true);
+  await expectJournal(path, 'with room again');
 });

@@ -5,6 +5,7 @@ import type { CommittedEntry, JournalNotice } from '../src/journal.ts';
 import { journalSchema } from '../src/journal/migrations/index.ts';
 import { temporaryDirectory } from '../src/testing.ts';
 import { pattern } from './support/pattern.ts';
+import { makeRandom } from './support/random.ts';
 import { joinStream, marksOf, outputOf, readHistory } from './support/read-history.ts';
 import type { Stream } from './support/read-history.ts';
 import { EXITED, newSession } from './support/sessions.ts';
@@ -178,3 +179,35 @@ it(`F24: a disk that is full at each of ${FULL_POINTS} places of writing: nothin
     expect(marksOf(stream).map(({ mark }) => mark)).toEqual(marksOf(stream).map((_, at) => at + 1));
   }
 }, 60_000);
+
+it('F25: a disk that is full while older output is compressed and while a history is trimmed: nothing changes, and both are done when there is room', async () => {
+  await using disk = await openFullDisk();
+  const { journal } = disk;
+  const { id } = journal.createSession(newSession());
+  const other = journal.createSession(newSession({ maxHistoryBytes: 2 * MIB })).id;
+  const noise = makeRandom(7).bytes(MIB);
+  await print(journal, other, 1, 2 * MIB);
+  // All in one turn: what is compressed now would leave free pages.
+  for (let at = 0; at < 3 * MIB; at += 64 * KIB) journal.append(id, noise.subarray(at % MIB, (at % MIB) + 64 * KIB));
+  journal.flush();
+  disk.fill(0);
+  const whole = outputOf((await readHistory(journal, id, { maxBytes: 1_000_000 })).stream);
+  // Full it is: more output does not fit.
+  expect(() => {
+    for (let n = 0; n < 500; n += 1) journal.createSession(newSession());
+  }).toThrow(expect.objectContaining({ code: 'STORAGE_FAILED' }) as Error);
+  // Pieces of noise are as large as what they stand for; rows are deleted and pieces written in one transaction, which needs no more room.
+  await journal.compact();
+  expect(outputOf((await readHistory(journal, id, { maxBytes: 1_000_000 })).stream).equals(whole)).toBe(true);
+  expect(await journal.verify()).toEqual([]);
+  disk.free();
+  await print(journal, other, 1, 5 * MIB);
+  journal.flush();
+  await journal.compact();
+  expect(outputOf((await readHistory(journal, id, { maxBytes: 1_000_000 })).stream).equals(whole)).toBe(true);
+  const { firstOffset = 0, endOffset = 0 } = journal.session(other) ?? {};
+  expect(outputOf((await readHistory(journal, other, { fromOffset: firstOffset, maxBytes: 1_000_000 })).stream)).toEqual(
+    Buffer.from(pattern(1, firstOffset, endOffset)),
+  );
+  expect(await journal.verify()).toEqual([]);
+});

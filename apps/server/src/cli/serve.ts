@@ -49,8 +49,9 @@ export async function serve(flags: Flags, io: CliIo): Promise<number> {
 
 async function announce(server: RunningServer, io: CliIo, hasPublicUrl: boolean): Promise<void> {
   io.out(`claude-on-the-go ${VERSION} serves ${server.url}`);
+  if (server.warning !== null) io.out(`  Warning: ${server.warning}.`);
   // A log file is no place for a way in.
-  if (!io.isTerminal) return;
+  if (!io.isTerminal || server.warning !== null) return;
   const { link } = server.pairing.start(OWNER_AT_THE_COMPUTER);
   io.out('');
   io.out(`  Open this once, within 5 minutes:  ${link}`);

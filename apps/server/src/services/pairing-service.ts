@@ -34,11 +34,14 @@ export interface PairingOptions {
   readonly publicUrl: () => string;
   /** How long a code lives; 5 minutes by default. */
   readonly codeLifeMs?: number;
+  /** What is stored is forgotten when the server ends: nobody new is let in. */
+  readonly isReadOnly?: boolean;
   readonly now?: () => number;
 }
 
 export class PairingService implements PairingPort {
   readonly #catalog: Catalog;
+  readonly #isReadOnly: boolean;
   readonly #publicUrl: () => string;
   readonly #now: () => number;
   readonly #codeLifeMs: number;
@@ -51,6 +54,7 @@ export class PairingService implements PairingPort {
   private constructor(options: PairingOptions) {
     this.#catalog = options.catalog;
     this.#publicUrl = options.publicUrl;
+    this.#isReadOnly = options.isReadOnly ?? false;
     this.#codeLifeMs = options.codeLifeMs ?? CODE_LIFE_MS;
     // Monotonic: setting the clock back must not revive a code.
     this.#now = options.now ?? (() => performance.now());
@@ -68,6 +72,7 @@ export class PairingService implements PairingPort {
 
   start(caller: Caller): PairingLink {
     if (!may(caller, 'admin')) throw new ApiError('FORBIDDEN', 'Only the owner may let devices in.');
+    if (this.#isReadOnly) throw new ApiError('STORAGE_FAILED', 'The data directory cannot be written: a new device would be forgotten.');
     const code = randomBytes(CODE_BYTES).toString('base64url');
     this.#open.set(keyOf(code), { expiresAt: this.#now() + this.#codeLifeMs });
     const [oldest] = this.#open.keys();

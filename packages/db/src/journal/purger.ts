@@ -17,14 +17,16 @@ interface Purge {
 export class Purger {
   readonly #writer: JournalWriter;
   readonly #onStep: () => void;
+  readonly #makeRoom: (error: unknown) => boolean;
   readonly #purges: Purge[] = [];
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  /** `onStep`: something was committed. */
-  constructor(writer: JournalWriter, onStep: () => void) {
+  /** `onStep`: something was committed. `makeRoom`: whether after this failure another attempt finds more space. */
+  constructor(writer: JournalWriter, onStep: () => void, makeRoom: (error: unknown) => boolean) {
     this.#writer = writer;
     this.#onStep = onStep;
+    this.#makeRoom = makeRoom;
   }
 
   get idle(): boolean {
@@ -58,9 +60,9 @@ export class Purger {
       const next = this.#writer.purgeStep(purge.session, purge.from, purge.until);
       if (next === null) this.#purges.shift();
       else purge.from = next;
-    } catch {
+    } catch (error) {
       // Nothing is lost by waiting, and the next commit of output reports the same trouble.
-      return false;
+      return this.#makeRoom(error);
     }
     this.#onStep();
     return true;

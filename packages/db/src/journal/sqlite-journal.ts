@@ -2,13 +2,14 @@
 // SQL is in writer.ts and reader.ts.
 // Must not know terminals, sockets or viewers.
 import { statSync } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
 import type Database from 'better-sqlite3';
 import { InvariantError, sqliteCode, StorageError } from '../errors.ts';
 import { backupTo } from '../backup-to.ts';
 import { FileWatch } from '../file-watch.ts';
 import type { FileProblem } from '../file-watch.ts';
 import { openRecovering } from '../recovery.ts';
+import { isDiskFull, keepReserve, releaseReserve } from '../reserve.ts';
 import { activityOf, Committer } from './committer.ts';
 import type { StoredBatch } from './committer.ts';
 import { Compactor } from './compactor.ts';
@@ -54,6 +55,9 @@ import type {
 const MAX_PAGE_BYTES = 1024 * 1024;
 /** A page may end behind its size by a compressed segment, which is given whole (bytes). */
 const MAX_SEGMENT_BYTES = 1024 * 1024;
+
+/** How often the reserve is looked for (ms): one stat. */
+const RESERVE_CHECK_MS = 10_000;
 
 export interface JournalOptions {
   /** File of the database; its directory must exist. */
@@ -117,6 +121,7 @@ export class SqliteJournal implements AsyncDisposable {
   readonly #counters = new JournalCounters();
   readonly #fileWatch: FileWatch;
   readonly #suspectLog: SuspectLog;
+  #reserveTimer: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
 
   /** Takes over `db`, which openDatabase has prepared. */
@@ -137,11 +142,20 @@ export class SqliteJournal implements AsyncDisposable {
     this.#onNotice = onNotice;
     this.#book = book;
     this.#writer = writer;
-    this.#trimmer = new Trimmer({ writer, onStep: onChanged, onBlank: (trimmed) => onNotice({ kind: 'trimmed-blank', ...trimmed }) });
+    const makeRoom = (error: unknown): boolean => isDiskFull(error) && releaseReserve(dirname(path));
+    this.#trimmer = new Trimmer({
+      writer,
+      makeRoom,
+      onStep: onChanged,
+      onBlank: (trimmed) => onNotice({ kind: 'trimmed-blank', ...trimmed }),
+    });
     this.#suspectLog = new SuspectLog({ db, onMended: () => this.#verifyMended() });
     this.#committer = new Committer({
       writer,
-      beforeCommit: () => this.#suspectLog.require(),
+      beforeCommit: () => {
+        this.#suspectLog.require();
+        if (isDiskFull(this.#committer.pauseCause)) this.#reuseLog();
+      },
       book,
       monotonicNow,
       now: options.now ?? Date.now,
@@ -188,7 +202,7 @@ export class SqliteJournal implements AsyncDisposable {
       onGivenBack: () => this.#checkpointer.copyWhenIdle(),
       held: () => this.#checkpointer.held,
     });
-    this.#purger = new Purger(writer, onChanged);
+    this.#purger = new Purger(writer, onChanged, makeRoom);
     this.#walSync =
       options.synchronous === 'full'
         ? null
@@ -324,7 +338,7 @@ export class SqliteJournal implements AsyncDisposable {
     const record = this.#writable(id);
     // What followers have not seen yet they see before the end; what cannot be stored goes with its session.
     this.#committer.commitSession(record.key);
-    this.#store(() => this.#writer.removeSession(record.key));
+    this.#storeWithReserve(() => this.#writer.removeSession(record.key));
     this.#committer.discard(record.key);
     this.#trimmer.forget(record);
     this.#book.delete(record);
@@ -513,6 +527,15 @@ export class SqliteJournal implements AsyncDisposable {
     );
   }
 
+  /** Keeps some space for the day on which the disk is full, from now on, and again after it was given up. */
+  keepReserve(): void {
+    const keep = (): void => {
+      if (!this.#committer.paused) keepReserve(dirname(this.#path));
+    };
+    keep();
+    this.#reserveTimer ??= setInterval(keep, RESERVE_CHECK_MS).unref();
+  }
+
   /** Commits what is queued, at once. When storing fails it stays queued and stats() says `paused`. */
   flush(): void {
     this.#requireOpen();
@@ -549,6 +572,7 @@ export class SqliteJournal implements AsyncDisposable {
 
   async #close(): Promise<void> {
     this.#fileWatch.close();
+    clearInterval(this.#reserveTimer);
     this.#committer.commitAll();
     this.#committer.stop();
     this.#purger.close();
@@ -622,6 +646,26 @@ export class SqliteJournal implements AsyncDisposable {
       return result;
     } catch (cause) {
       throw sqliteCode(cause) === undefined ? cause : storageFailed(cause);
+    }
+  }
+
+  /** On a full disk the log cannot grow; what is in it may fit where rows were deleted, and then it begins again from its start. */
+  #reuseLog(): void {
+    try {
+      this.#db.pragma('wal_checkpoint(restart)');
+    } catch (cause) {
+      if (sqliteCode(cause) === undefined) throw cause;
+      // No room there either: the commit says so.
+    }
+  }
+
+  /** For what makes space: once more with what was kept for it. */
+  #storeWithReserve(change: () => void): void {
+    try {
+      this.#store(change);
+    } catch (error) {
+      if (!isDiskFull(error) || !releaseReserve(dirname(this.#path))) throw error;
+      this.#store(change);
     }
   }
 

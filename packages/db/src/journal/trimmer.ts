@@ -24,6 +24,8 @@ export interface TrimmerOptions {
   /** Something was committed. */
   readonly onStep: () => void;
   /** No emulator had left a state: the kept part begins with a blank terminal. */
+  /** Whether after this failure another attempt finds more space. */
+  readonly makeRoom: (error: unknown) => boolean;
   readonly onBlank: (trimmed: { readonly sessionId: SessionId; readonly bytes: number }) => void;
 }
 
@@ -93,9 +95,9 @@ export class Trimmer {
       let worked = true;
       try {
         this.#step();
-      } catch {
+      } catch (error) {
         // Nothing is lost by waiting, and the next commit of output reports the same trouble.
-        worked = false;
+        worked = this.#options.makeRoom(error);
       }
       this.#arm(worked ? STEP_PAUSE_MS : RETRY_MS);
     }, delayMs);

@@ -1,5 +1,6 @@
 // Owns what a new host makes of the runs that an earlier one left unfinished: each is marked lost, and those whose process is proven to live
 // are named. Must not end or signal any process (end-orphans.ts does, when that is wanted).
+import { messageOf } from '../errors.ts';
 import type { SessionId } from '../protocol/messages.ts';
 import type { Clock } from './clock.ts';
 import type { HostLog } from './log.ts';
@@ -30,7 +31,12 @@ export function reconcile(options: {
   for (const { id, state } of journal.sessions()) {
     if (state !== 'starting' && state !== 'running') continue;
     const identity = journal.identity(id);
-    journal.runEnded(id, { state: 'lost', reason: 'host-lost', exitCode: null, signal: null, endedAt: clock.now() });
+    try {
+      journal.runEnded(id, { state: 'lost', reason: 'host-lost', exitCode: null, signal: null, endedAt: clock.now() });
+    } catch (error) {
+      // It waits in the journal until storing works, on a full disk for example; a host that did not start would help nobody.
+      log.error({ session: id, error: messageOf(error) }, 'the end of a lost session could not be stored yet');
+    }
     lost.push(id);
     if (identity && isAlive(identity)) orphans.push({ sessionId: id, identity });
   }
