@@ -172,7 +172,13 @@ function isDamage(error: unknown): boolean {
   return false;
 }
 
-async function recover<T>(options: RecoverOptions<T>, reason: string): Promise<DamageReport> {
+/** Sets a file aside that was found damaged by whoever asks, and salvages it. The caller holds the lease of its owner. Throws as openRecovering. */
+export function recoverNow(options: Omit<RecoverOptions<never>, 'use' | 'onDamage'>): Promise<DamageReport> {
+  requireRegularFile(options.path);
+  return recover(options, 'found damaged by doctor');
+}
+
+async function recover(options: Omit<RecoverOptions<unknown>, 'use' | 'onDamage'>, reason: string): Promise<DamageReport> {
   const { path, plan, now } = options;
   const at = now();
   const draft = `${path}.salvaging`;

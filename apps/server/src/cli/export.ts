@@ -16,20 +16,28 @@ export interface ExportOptions {
   readonly output?: string;
 }
 
-export async function exportHistory(flags: Flags, sessionId: string, options: ExportOptions, io: CliIo): Promise<number> {
+type HistoryQuery = Pick<ExportOptions, 'format' | 'from' | 'to'>;
+
+/** Asks the running server. The body is read by `body`, which throws for an answer that is a refusal. */
+export async function openHistory(flags: Flags, sessionId: string, options: HistoryQuery) {
   const { info, dataDir } = await locateServer(flags);
   const url = new URL(`/api/sessions/${encodeURIComponent(sessionId)}/history`, info.url);
   url.searchParams.set('format', options.format ?? 'text');
   for (const name of ['from', 'to'] as const) if (options[name] !== undefined) url.searchParams.set(name, options[name]);
   const response = await fetch(url, { headers: { authorization: `Bearer ${dataDir.ownerToken}` } });
-  if (!response.ok || !response.body) {
+  const body = async (): Promise<Readable> => {
+    if (response.ok && response.body) return Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
     const problem = (await response.json().catch(() => ({}))) as { detail?: string; status?: number };
     const exitCode = response.status === 400 ? EXIT.usage : EXIT.failed;
     throw new StartError('REQUEST_FAILED', problem.detail ?? `The server answered ${response.status}.`, { exitCode });
-  }
-  const gapUntil = response.headers.get('x-gap-until');
+  };
+  return { status: response.status, gapUntil: response.headers.get('x-gap-until'), body };
+}
+
+export async function exportHistory(flags: Flags, sessionId: string, options: ExportOptions, io: CliIo): Promise<number> {
+  const { gapUntil, body: open } = await openHistory(flags, sessionId, options);
+  const body = await open();
   if (gapUntil !== null) io.err(`cotg: what lies before offset ${gapUntil} is no longer kept.`);
-  const body = Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
   if (options.output === undefined) {
     // Standard output is not ours to close.
     const out = new Writable({ write: (chunk: Uint8Array, _encoding, done) => void process.stdout.write(chunk, done) });

@@ -5,6 +5,8 @@ import type { Flags, SettingName } from '../config.ts';
 import { EXIT, StartError, messageOf } from '../errors.ts';
 import { VERSION } from '../version.ts';
 import { doctor } from './doctor.ts';
+import { journalDump, journalFollow, journalVerify } from './journal.ts';
+import { repair } from './repair.ts';
 import { HISTORY_FORMATS } from '../services/history-service.ts';
 import { backup } from './backup.ts';
 import { kill, restart, rm } from './end.ts';
@@ -73,11 +75,32 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
   withJson(command('pair', 'print a one-time link that lets a device in')).action(async (options: Record<string, unknown>) => {
     exitCode = await pair(flagsFrom(options), options, io);
   });
-  withJson(command('doctor', 'check that what is kept is whole; exit code 1 when it is not')).action(
-    async (options: Record<string, unknown>) => {
-      exitCode = await doctor(flagsFrom(options), options, io);
-    },
-  );
+  withJson(command('doctor', 'check that what is kept is whole; exit code 1 when it is not'))
+    .option('--repair', 'set a damaged database aside and go on with what can be read; only while nothing runs')
+    .action(async (options: Record<string, unknown>) => {
+      exitCode = await (options['repair'] === true ? repair : doctor)(flagsFrom(options), options, io);
+    });
+  const journal = program.command('journal').description('look at the journal as it is stored').exitOverride();
+  const journalCommand = (name: string, description: string): Command =>
+    withDataDir(journal.command(name).description(description).exitOverride());
+  journalCommand('dump', "a session's entries, one JSON object a line")
+    .argument('<id>', 'the session, as `cotg ls` shows it')
+    .option('--from <offset>', 'first byte')
+    .option('--to <offset>', 'one past the last byte')
+    .action(async (id: string, options: Record<string, unknown>) => {
+      exitCode = await journalDump(flagsFrom(options), id, options, io);
+    });
+  journalCommand('follow', 'the same, and what comes after it, until the session is removed')
+    .argument('<id>', 'the session, as `cotg ls` shows it')
+    .option('--from <offset>', 'first byte')
+    .action(async (id: string, options: Record<string, unknown>) => {
+      exitCode = await journalFollow(flagsFrom(options), id, options, io);
+    });
+  journalCommand('verify', 'read everything that is stored; exit code 1 when it is not whole')
+    .option('--json', 'machine-readable output')
+    .action(async (options: Record<string, unknown>) => {
+      exitCode = await journalVerify(flagsFrom(options), options, io);
+    });
   withJson(command('stop', 'stop the server; sessions run on'))
     .option('--all', 'also end the host and every session')
     .option('--yes', 'do not ask')

@@ -202,6 +202,7 @@ export function makeRest(services: RestServices): RestApp {
             'text/plain': { schema: z.string() },
             'text/html': { schema: z.string() },
             'application/x-asciicast': { schema: z.string() },
+            'application/x-ndjson': { schema: z.string() },
           },
         },
         ...problems,

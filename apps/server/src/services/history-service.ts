@@ -5,8 +5,9 @@ import { ApiError } from '@cotg/api';
 import type { HostSession } from '@cotg/pty/client';
 import { EMULATOR_VERSION } from '@cotg/screen';
 import { unpackState } from '../screens/state-views.ts';
-import type { StreamEntry, StreamPosition } from './entries.ts';
+import type { DamagedHistoryError, StreamEntry, StreamPosition } from './entries.ts';
 import { makeHistoryCast } from './history-cast.ts';
+import { damageLine, entryLine } from './history-entries.ts';
 import { FORMATS } from './history-formats.ts';
 import type { LinesFormatName } from './history-formats.ts';
 import { makeHistoryLines } from './history-lines.ts';
@@ -14,12 +15,13 @@ import type { HistoryStart } from './history-lines.ts';
 import { readHistory } from './history-reader.ts';
 import type { HostLink } from './host-link.ts';
 
-export const HISTORY_FORMATS = ['raw', 'text', 'ansi', 'html', 'cast'] as const;
+export const HISTORY_FORMATS = ['raw', 'text', 'ansi', 'html', 'cast', 'entries'] as const;
 export type HistoryFormat = (typeof HISTORY_FORMATS)[number];
 
 const CONTENT_TYPES: Readonly<Record<Exclude<HistoryFormat, LinesFormatName>, string>> = {
   raw: 'application/octet-stream',
   cast: 'application/x-asciicast',
+  entries: 'application/x-ndjson',
 };
 
 export interface HistoryRange {
@@ -66,8 +68,10 @@ export class HistoryService {
         ? this.#raw(session, from, to, signal)
         : format === 'cast'
           ? this.#cast(session, from, to, signal)
-          : this.#lines(session, from, to, format, signal);
-    const contentType = format === 'raw' || format === 'cast' ? CONTENT_TYPES[format] : FORMATS[format].contentType;
+          : format === 'entries'
+            ? this.#entryLines(session, from, to, signal)
+            : this.#lines(session, from, to, format, signal);
+    const contentType = format === 'raw' || format === 'cast' || format === 'entries' ? CONTENT_TYPES[format] : FORMATS[format].contentType;
     return { contentType, firstOffset, endOffset, gapUntil: isTrimmed ? firstOffset : undefined, chunks };
   }
 
@@ -93,6 +97,17 @@ export class HistoryService {
       }
     }
     yield encode(cast.end());
+  }
+
+  /** Also what stands at the very end: marks have no length. */
+  async *#entryLines(session: HostSession, from: number, to: number, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
+    const damages: DamagedHistoryError[] = [];
+    const request = { sessionId: session.id, from: { offset: from, mark: 0 }, toOffset: to };
+    const takeDamages = (): string => damages.splice(0).map(damageLine).join('');
+    for await (const entries of readHistory(this.#host, { ...request, onDamage: (damage) => damages.push(damage) }, signal)) {
+      yield encode(takeDamages() + entries.map(entryLine).join(''));
+    }
+    yield encode(takeDamages());
   }
 
   async *#lines(
