@@ -49,6 +49,12 @@ describe('files of older versions', () => {
     await expectJournal(directory.file('journal.db'), 'at once');
   });
 
+  it('a journal from before rows of the tail had checksums keeps its output', async () => {
+    using directory = temporaryDirectory();
+    copyOfFixture('journal-0002.db', directory.file('journal.db'));
+    await expectJournal(directory.file('journal.db'), 'at once');
+  });
+
   it('a catalog of the first layout keeps its devices', async () => {
     using directory = temporaryDirectory();
     copyOfFixture('catalog-0001.db', directory.file('catalog.db'));
@@ -57,31 +63,35 @@ describe('files of older versions', () => {
 
   it.each([
     { kind: 'journal', fixture: 'journal-0001.db', expectWhole: expectJournal },
+    { kind: 'journal', fixture: 'journal-0002.db', expectWhole: expectJournal },
     { kind: 'catalog', fixture: 'catalog-0001.db', expectWhole: expectCatalog },
-  ])('F8: killed before any statement of the migration of a $kind, the next start completes it', async ({ kind, fixture, expectWhole }) => {
-    let done = false;
-    let kept = 0;
-    let n = 0;
-    for (n = 1; !done; n += 1) {
-      using directory = temporaryDirectory();
-      const path = directory.file(`${kind}.db`);
-      copyOfFixture(fixture, path);
-      const child = spawnSync(process.execPath, [WRITER, kind, path, String(n)], { encoding: 'utf8', timeout: CHILD_TIMEOUT_MS });
-      done = child.stdout === 'done';
-      if (!done) expect(child.signal, child.stderr).toBe('SIGKILL');
-      const backup = migrationBackup(path);
-      if (existsSync(backup)) {
-        kept += 1;
-        expect(statSync(backup).mode & 0o777).toBe(0o600);
-        const copy = directory.file(`copy-${kind}.db`);
-        copyFileSync(backup, copy);
-        await expectWhole(copy, `the backup, killed before statement ${n}`);
+  ])(
+    'F8: killed before any statement of the migration of $fixture, the next start completes it',
+    async ({ kind, fixture, expectWhole }) => {
+      let done = false;
+      let kept = 0;
+      let n = 0;
+      for (n = 1; !done; n += 1) {
+        using directory = temporaryDirectory();
+        const path = directory.file(`${kind}.db`);
+        copyOfFixture(fixture, path);
+        const child = spawnSync(process.execPath, [WRITER, kind, path, String(n)], { encoding: 'utf8', timeout: CHILD_TIMEOUT_MS });
+        done = child.stdout === 'done';
+        if (!done) expect(child.signal, child.stderr).toBe('SIGKILL');
+        const backup = migrationBackup(path);
+        if (existsSync(backup)) {
+          kept += 1;
+          expect(statSync(backup).mode & 0o777).toBe(0o600);
+          const copy = directory.file(`copy-${kind}.db`);
+          copyFileSync(backup, copy);
+          await expectWhole(copy, `the backup, killed before statement ${n}`);
+        }
+        await expectWhole(path, `killed before statement ${n}`);
       }
-      await expectWhole(path, `killed before statement ${n}`);
-    }
-    expect(n).toBeGreaterThan(4);
-    expect(kept).toBeGreaterThan(1);
-  });
+      expect(n).toBeGreaterThan(4);
+      expect(kept).toBeGreaterThan(1);
+    },
+  );
 });
 
 it('F25: a disk that is full while an older file is brought to the newest schema: the file is as it was, and it goes on when there is room', async () => {

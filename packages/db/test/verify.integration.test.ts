@@ -65,7 +65,7 @@ describe('verifying a journal', () => {
     ['an unknown codec', 'segment-crc', 0, 1000, 'update segment set codec = 9'],
     ['a missing segment', 'hole', 0, 1000, 'delete from segment'],
     ['a missing row of the tail', 'hole', 1000, 2000, 'delete from tail where id = 2'],
-    ['a doubled row of the tail', 'overlap', 1000, 2000, 'insert into tail select 9, session, off, data from tail where id = 2'],
+    ['a doubled row of the tail', 'overlap', 1000, 2000, 'insert into tail select 9, session, off, data, crc from tail where id = 2'],
     ['a missing mark', 'marks', 2000, 2000, 'delete from mark where mark = 3'],
     ['a mark behind all output', 'marks', 3000, 9000, 'update mark set off = 9000 where mark = (select max(mark) from mark)'],
     ['a size that no mark says', 'marks', undefined, undefined, 'update session set cols = 7'],

@@ -3,6 +3,7 @@
 //
 // Pieces end on a grid of 256 KiB of their session's offsets and sealed segments on one of 1 MiB, so what is sealed once is never touched
 // again, and a block is the same however its output came. A piece joins rows without a hole only: a gap begins a new one.
+import { crc32 } from 'node:zlib';
 import type Database from 'better-sqlite3';
 import type { CompactionReply, Piece, RolledTail } from './compaction-messages.ts';
 import { StorageError } from '../errors.ts';
@@ -18,6 +19,7 @@ interface TailRow {
   readonly session: number;
   readonly off: number;
   readonly data: Uint8Array;
+  readonly crc: number | null;
 }
 
 interface PlacedPiece {
@@ -42,7 +44,7 @@ export class CompactionReader {
   readonly #segment: Database.Statement<[id: number], Segment>;
 
   constructor(db: Database.Database) {
-    this.#tail = db.prepare('select id, session, off, data from tail order by id');
+    this.#tail = db.prepare('select id, session, off, data, crc from tail order by id');
     this.#pieces = db.prepare('select id, session, off, len from segment where level = 1 order by session, off');
     this.#ended = db
       .prepare<[], number>(
@@ -62,7 +64,13 @@ export class CompactionReader {
       open.delete(session);
     };
     const rows = this.#beginningOfTail();
-    for (const { session, off, data } of rows) {
+    for (const { session, off, data, crc } of rows) {
+      if (crc !== null && crc32(data) !== crc) {
+        const before = open.get(session);
+        if (before !== undefined) close(session, before);
+        pieces.push(...damagedPieces(session, off, data));
+        continue;
+      }
       for (let at = 0; at < data.length;) {
         let piece = open.get(session);
         if (piece !== undefined && piece.end !== off + at) {
@@ -149,6 +157,18 @@ function isComplete(last: PlacedPiece, final: ReadonlySet<number>): boolean {
 
 function isWanted([first]: readonly PlacedPiece[], without: ReadonlySet<number>): boolean {
   return first !== undefined && !without.has(first.id);
+}
+
+/** Output that is not what was written stays named as that, for ever: pieces of its own, whose checksum no output has. */
+function damagedPieces(session: number, off: number, data: Uint8Array): Piece[] {
+  const pieces: Piece[] = [];
+  for (let at = 0; at < data.length;) {
+    const length = Math.min(data.length - at, PIECE_BYTES - ((off + at) % PIECE_BYTES));
+    const piece = encodePiece(off + at, data.subarray(at, at + length));
+    pieces.push({ session, ...piece, crc: ~piece.crc >>> 0 });
+    at += length;
+  }
+  return pieces;
 }
 
 /** What is about to replace the only copy of output must give it back. */

@@ -65,10 +65,10 @@ export function compileReaderQueries() {
         .orderBy('id')
         .limit(p.limit),
     ),
-    tailData: compile<Rows, { off: number; data: Uint8Array }>(['session', 'row', 'last'], (p) =>
+    tailData: compile<Rows, { off: number; data: Uint8Array; crc: number | null }>(['session', 'row', 'last'], (p) =>
       q
         .selectFrom('tail')
-        .select(['off', 'data'])
+        .select(['off', 'data', 'crc'])
         .where('id', '>=', p.row)
         .where('id', '<=', p.last)
         .where('session', '=', p.session)

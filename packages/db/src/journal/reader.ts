@@ -9,6 +9,7 @@
 // A gap is a hole that its mark explains: a page ends at it, gives its mark, and says that the next one begins behind it.
 //
 // Where to look (rows) is a hint. Output must join without a hole; if it does not from the hinted row on, the log is read from its start.
+import { crc32 } from 'node:zlib';
 import type Database from 'better-sqlite3';
 import { sqliteCode, StorageError } from '../errors.ts';
 import { prepare } from '../statement.ts';
@@ -170,6 +171,7 @@ export class JournalReader {
     try {
       const bytes = new Uint8Array(pieceEnd - fromOffset);
       for (const row of this.#statements.tailData.all({ session, row: first.id, last: Math.min(last.id, lastTailRow) })) {
+        requireWhole(row);
         const cut = row.data.subarray(Math.max(0, fromOffset - row.off), pieceEnd - row.off);
         bytes.set(cut, Math.max(0, row.off - fromOffset));
       }
@@ -184,8 +186,10 @@ export class JournalReader {
   #tailRow(session: number, { id, off, len }: TailSize, from: number, to: number): StoredPiece {
     const [begin, end] = [Math.max(from, off), Math.min(to, off + len)];
     try {
-      const data = this.#statements.tailData.get({ session, row: id, last: id })?.data ?? new Uint8Array(0);
-      return plain(begin, data.slice(begin - off, end - off));
+      const row = this.#statements.tailData.get({ session, row: id, last: id });
+      if (row === undefined) return unreadable(begin, end - begin);
+      requireWhole(row);
+      return plain(begin, row.data.slice(begin - off, end - off));
     } catch (error) {
       if (!isReadError(error)) throw error;
       return unreadable(begin, end - begin);
@@ -248,8 +252,13 @@ function unreadable(offset: number, length: number): StoredPiece {
   return { piece: { offset, length, codec: 'none', storedLength: 0, crc: null }, bytes: new Uint8Array(0) };
 }
 
-/** The disk does not give a page, or gives one that cannot be. Others may be whole. */
+function requireWhole({ off, data, crc }: { readonly off: number; readonly data: Uint8Array; readonly crc: number | null }): void {
+  if (crc !== null && crc32(data) !== crc) throw new StorageError('JOURNAL_DAMAGED', `the row at ${off} has changed since it was written`);
+}
+
+/** The disk does not give a page, or gives one that cannot be, or not what was written. Others may be whole. */
 function isReadError(error: unknown): boolean {
+  if (error instanceof StorageError) return error.code === 'JOURNAL_DAMAGED';
   const code = sqliteCode(error);
   return code?.startsWith('SQLITE_IOERR') === true || code?.startsWith('SQLITE_CORRUPT') === true;
 }

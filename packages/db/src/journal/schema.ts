@@ -75,6 +75,8 @@ export interface TailTable {
   session: number;
   off: number;
   data: Uint8Array;
+  /** CRC-32 of the data; null in rows from before there was one. */
+  crc: number | null;
 }
 
 /** Older output, compressed. */

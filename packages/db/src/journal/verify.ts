@@ -13,9 +13,9 @@ import type { Segment } from './segment-codec.ts';
 export interface Finding {
   /**
    * integrity: SQLite's own check, rows of no session, a part that cannot be read. segment-crc: a segment does not give the output it was
-   * made from. hole, overlap: output does not join. marks, runs, base: a rule of schema.ts about them is broken.
+   * made from; tail-crc: nor a row of the tail what was written. hole, overlap: output does not join. marks, runs, base: a rule of schema.ts about them is broken.
    */
-  readonly kind: 'integrity' | 'segment-crc' | 'hole' | 'overlap' | 'marks' | 'runs' | 'base';
+  readonly kind: 'integrity' | 'segment-crc' | 'tail-crc' | 'hole' | 'overlap' | 'marks' | 'runs' | 'base';
   /** Null when it is not about one session. */
   readonly session: string | null;
   readonly from?: number;
@@ -189,8 +189,22 @@ interface TailFields {
   readonly len: number;
 }
 
+function rowProblem(row: Database.Statement<[number], { data: Uint8Array; crc: number | null }>, id: number): string | undefined {
+  try {
+    const found = row.get(id);
+    // Null: from before there were checksums.
+    return found === undefined || found.crc === null || crc32(found.data) === found.crc ? undefined : 'it has changed since it was written';
+  } catch (error) {
+    const code = sqliteCode(error);
+    if (code === undefined) throw error;
+    return `it cannot be read (${code})`;
+  }
+}
+
 function* tail(db: Database.Database, sessions: ReadonlyMap<number, Session>): Generator<Finding> {
   const sql = `select id, session, off, length(data) as len from tail where id > ? order by id limit ${LOG_ROWS}`;
+  // One by one: thousands of rows of half a megabyte each would fill the memory.
+  const checked = db.prepare<[number], { data: Uint8Array; crc: number | null }>('select data, crc from tail where id = ?');
   for (const row of log<TailFields>(db, sql)) {
     if ('detail' in row) {
       yield row;
@@ -198,6 +212,8 @@ function* tail(db: Database.Database, sessions: ReadonlyMap<number, Session>): G
     }
     const session = sessions.get(row.session);
     if (session === undefined || row.off + row.len <= session.firstOffset) continue;
+    const problem = rowProblem(checked, row.id);
+    if (problem !== undefined) yield { kind: 'tail-crc', session: session.uuid, from: row.off, to: row.off + row.len, detail: problem };
     const first = session.end === session.firstOffset && row.off < session.firstOffset;
     yield* join(session, first ? session.firstOffset : row.off, row.off + row.len, `tail row ${row.id}`);
   }

@@ -22,8 +22,9 @@ export function prepareWriterStatements(db: Database.Database) {
   type Base = Key & { off: number; mark: number; run: number; cols: number; rows: number; version: string; crc: number; data: Uint8Array };
   const baseColumns = ['session', 'off', 'mark', 'run', 'cols', 'rows', 'version', 'crc', 'data'] as const;
   return {
-    insertTail: statement<{ id: number; session: number; off: number; data: Uint8Array }>(['id', 'session', 'off', 'data'], (p) =>
-      q.insertInto('tail').values(p),
+    insertTail: statement<{ id: number; session: number; off: number; data: Uint8Array; crc: number }>(
+      ['id', 'session', 'off', 'data', 'crc'],
+      (p) => q.insertInto('tail').values(p),
     ),
     insertMark: statement<MarkRow>(['id', 'session', 'mark', 'off', 'at', 'kind', 'cols', 'rows', 'run', 'lost_bytes', 'detail'], (p) =>
       q.insertInto('mark').values(p),

@@ -65,7 +65,7 @@ export class JournalWriter {
       const rows = slices.map((slice): StoredSlice => {
         const { session, offset, bytes, marks } = slice;
         const hasBytes = bytes.length > 0;
-        if (hasBytes) this.#statements.insertTail.run({ id: ++tailRow, session, off: offset, data: bytes });
+        if (hasBytes) this.#statements.insertTail.run({ id: ++tailRow, session, off: offset, data: bytes, crc: crc32(bytes) });
         const markRows = marks.map((entry) => {
           this.#storeMark(++markRow, session, entry);
           return markRow;
