@@ -2,18 +2,18 @@
 // SQL is in writer.ts and reader.ts.
 // Must not know terminals, sockets or viewers.
 import { statSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { basename } from 'node:path';
 import type Database from 'better-sqlite3';
 import { InvariantError, sqliteCode, StorageError } from '../errors.ts';
 import { backupTo } from '../backup-to.ts';
 import { FileWatch } from '../file-watch.ts';
 import type { FileProblem } from '../file-watch.ts';
 import { openRecovering } from '../recovery.ts';
-import { isDiskFull, keepReserve, releaseReserve } from '../reserve.ts';
 import { activityOf, Committer } from './committer.ts';
 import type { StoredBatch } from './committer.ts';
 import { Compactor } from './compactor.ts';
 import { SegmentWriter } from './segment-writer.ts';
+import { HistoryPages } from './history-pages.ts';
 import { HistoryReader } from './history-reader.ts';
 import { loadJournal } from './load.ts';
 import { journalSchema } from './migrations/index.ts';
@@ -26,13 +26,12 @@ import { JournalCounters } from './metrics.ts';
 import type { JournalMetrics } from './metrics.ts';
 import { makeRecord, noteActivity, takeTimeMark, viewOf } from './session-book.ts';
 import type { Gap, SessionBook, SessionRecord } from './session-book.ts';
-import { SuspectLog } from './suspect-log.ts';
 import { Trimmer } from './trimmer.ts';
-import { firstUnstoredMark, unstoredPage } from './unstored-page.ts';
 import { walBytes, WalCheckpointer } from './wal-checkpointer.ts';
 import { WalSync } from './wal-sync.ts';
 import type { Finding } from './verify.ts';
 import { verifyInWorker } from './verify-in-worker.ts';
+import { storageFailed, WriteGuard } from './write-guard.ts';
 import { JournalWriter } from './writer.ts';
 import type {
   BaseCheckpoint,
@@ -50,14 +49,6 @@ import type {
   SessionId,
   StorageState,
 } from './types.ts';
-
-/** Most output in one page of history (bytes): one short read transaction, one frame. */
-const MAX_PAGE_BYTES = 1024 * 1024;
-/** A page may end behind its size by a compressed segment, which is given whole (bytes). */
-const MAX_SEGMENT_BYTES = 1024 * 1024;
-
-/** How often the reserve is looked for (ms): one stat. */
-const RESERVE_CHECK_MS = 10_000;
 
 export interface JournalOptions {
   /** File of the database; its directory must exist. */
@@ -107,6 +98,7 @@ export class SqliteJournal implements AsyncDisposable {
   readonly #writer: JournalWriter;
   readonly #committer: Committer;
   readonly #reader: HistoryReader;
+  readonly #pages: HistoryPages;
   readonly #purger: Purger;
   readonly #trimmer: Trimmer;
   /** Null when SQLite syncs every commit by itself. */
@@ -120,8 +112,7 @@ export class SqliteJournal implements AsyncDisposable {
   readonly #lostTails: readonly LostTail[];
   readonly #counters = new JournalCounters();
   readonly #fileWatch: FileWatch;
-  readonly #suspectLog: SuspectLog;
-  #reserveTimer: NodeJS.Timeout | undefined;
+  readonly #guard: WriteGuard;
   #closing: Promise<void> | undefined;
 
   /** Takes over `db`, which openDatabase has prepared. */
@@ -142,20 +133,23 @@ export class SqliteJournal implements AsyncDisposable {
     this.#onNotice = onNotice;
     this.#book = book;
     this.#writer = writer;
-    const makeRoom = (error: unknown): boolean => isDiskFull(error) && releaseReserve(dirname(path));
+    this.#guard = new WriteGuard({
+      db,
+      path,
+      pauseCause: () => this.#committer.pauseCause,
+      onChanged,
+      onMended: () => this.#verifyMended(),
+    });
+    const makeRoom = (error: unknown): boolean => this.#guard.makeRoom(error);
     this.#trimmer = new Trimmer({
       writer,
       makeRoom,
       onStep: onChanged,
       onBlank: (trimmed) => onNotice({ kind: 'trimmed-blank', ...trimmed }),
     });
-    this.#suspectLog = new SuspectLog({ db, onMended: () => this.#verifyMended() });
     this.#committer = new Committer({
       writer,
-      beforeCommit: () => {
-        this.#suspectLog.require();
-        if (isDiskFull(this.#committer.pauseCause)) this.#reuseLog();
-      },
+      beforeCommit: () => this.#guard.beforeCommit(),
       book,
       monotonicNow,
       now: options.now ?? Date.now,
@@ -169,6 +163,7 @@ export class SqliteJournal implements AsyncDisposable {
       onFailure: (cause) => onNotice({ kind: 'reader-failed', cause }),
       workerFile: options.testing?.readerWorker,
     });
+    this.#pages = new HistoryPages({ book, committer: this.#committer, reader: this.#reader });
     this.#checkpointer = new WalCheckpointer({
       path,
       db,
@@ -247,7 +242,7 @@ export class SqliteJournal implements AsyncDisposable {
     if (this.#book.find(session.id) !== undefined)
       throw new StorageError('SESSION_EXISTS', `the journal has session ${session.id} already`);
     const size: MarkEntry = { kind: 'resize', offset: 0, mark: 1, at: session.createdAt, cols: session.cols, rows: session.rows };
-    const { key, markRows } = this.#store(() => this.#writer.createSession(session, [size]));
+    const { key, markRows } = this.#guard.store(() => this.#writer.createSession(session, [size]));
     const record = makeRecord(key, newSessionView(session, size), undefined);
     for (const row of markRows) record.markIndex.add(0, row);
     this.#book.add(record);
@@ -283,7 +278,7 @@ export class SqliteJournal implements AsyncDisposable {
     const { run, state } = record.committed;
     if (state !== 'starting' || record.ending)
       throw new StorageError('RUN_STATE', `run ${run} of session ${id} is ${state}, it cannot start`);
-    this.#store(() => this.#writer.startRun(record.key, run, identity, this.#now()));
+    this.#guard.store(() => this.#writer.startRun(record.key, run, identity, this.#now()));
     record.identity = identity;
     record.committed = { ...record.committed, state: 'running', pid: identity.pid };
     return viewOf(record);
@@ -312,7 +307,7 @@ export class SqliteJournal implements AsyncDisposable {
     const record = this.#writable(id);
     const { maxHistoryBytes, idleTimeoutMs } = record.committed;
     const limits = { maxHistoryBytes: change.maxHistoryBytes ?? maxHistoryBytes, idleTimeoutMs: change.idleTimeoutMs ?? idleTimeoutMs };
-    this.#store(() => this.#writer.updateLimits(record.key, limits));
+    this.#guard.store(() => this.#writer.updateLimits(record.key, limits));
     record.committed = { ...record.committed, ...limits };
     this.#trimmer.grown(record);
     return viewOf(record);
@@ -324,13 +319,13 @@ export class SqliteJournal implements AsyncDisposable {
    */
   offerBase(id: SessionId, base: BaseCheckpoint): boolean {
     const record = this.#writable(id);
-    return this.#store(() => this.#trimmer.offer(record, base));
+    return this.#guard.store(() => this.#trimmer.offer(record, base));
   }
 
   /** How to restore the first kept byte; null while everything is kept. Throws UNKNOWN_SESSION, STORAGE_FAILED. */
   base(id: SessionId): BaseCheckpoint | null {
     const record = this.#writable(id);
-    return this.#store(() => this.#writer.base(record.key)) ?? null;
+    return this.#guard.store(() => this.#writer.base(record.key)) ?? null;
   }
 
   /** Works on a full disk too if it can: removing is how space is made. Throws UNKNOWN_SESSION, STORAGE_FAILED. */
@@ -338,7 +333,7 @@ export class SqliteJournal implements AsyncDisposable {
     const record = this.#writable(id);
     // What followers have not seen yet they see before the end; what cannot be stored goes with its session.
     this.#committer.commitSession(record.key);
-    this.#storeWithReserve(() => this.#writer.removeSession(record.key));
+    this.#guard.storeWithReserve(() => this.#writer.removeSession(record.key));
     this.#committer.discard(record.key);
     this.#trimmer.forget(record);
     this.#book.delete(record);
@@ -406,66 +401,10 @@ export class SqliteJournal implements AsyncDisposable {
     this.#storageListener = listener;
   }
 
-  async history(request: HistoryRequest, signal: AbortSignal): Promise<HistoryPage> {
+  history(request: HistoryRequest, signal: AbortSignal): Promise<HistoryPage> {
     signal.throwIfAborted();
     this.#requireOpen();
-    const record = this.#book.find(request.id);
-    if (record === undefined) return { kind: 'unknown-session' };
-    const { fromOffset, afterMark } = request;
-    requireCounts({ fromOffset, afterMark, toOffset: request.toOffset, maxBytes: request.maxBytes });
-    const { firstOffset, endOffset, lastMark } = record.committed;
-    if (fromOffset < firstOffset) return { kind: 'trimmed', firstOffset, endOffset };
-    // Nothing is newer: no need to wake the worker for that.
-    if (fromOffset >= endOffset && afterMark >= lastMark) {
-      return { kind: 'page', fromOffset, firstOffset, endOffset, pieces: [], marks: [], bytes: new Uint8Array(0), next: null };
-    }
-    const maxBytes = Math.min(Math.max(request.maxBytes, 1), MAX_PAGE_BYTES);
-    const unstored = this.#committer.unstored(record.key);
-    const storedMarks = unstored ? (firstUnstoredMark(unstored) ?? Infinity) - 1 : Infinity;
-    if (unstored && (fromOffset > unstored.offset || (fromOffset === unstored.offset && afterMark >= storedMarks))) {
-      const toOffset = Math.max(fromOffset, request.toOffset);
-      return unstoredPage(unstored, { fromOffset, afterMark, toOffset, maxBytes, firstOffset, endOffset });
-    }
-    const page = await this.#storedPage(
-      record,
-      { ...request, maxBytes, toOffset: Math.min(request.toOffset, unstored?.offset ?? endOffset) },
-      signal,
-    );
-    if (!unstored || page.kind !== 'page' || page.next !== null || request.toOffset < unstored.offset) return page;
-    // What follows is not in the file yet.
-    return { ...page, endOffset, next: { offset: unstored.offset, mark: Math.max(afterMark, page.marks.at(-1)?.mark ?? 0), cursor: '0' } };
-  }
-
-  #storedPage(record: SessionRecord, request: HistoryRequest, signal: AbortSignal): Promise<HistoryPage> {
-    const { fromOffset, afterMark, maxBytes } = request;
-    const { tailIndex, markIndex } = record;
-    const { endOffset } = record.committed;
-    const unstoredFrom = this.#committer.unstored(record.key)?.offset ?? Infinity;
-    const place = placeAmongGaps(
-      record.gaps.filter(({ offset }) => offset < unstoredFrom),
-      fromOffset,
-      afterMark,
-    );
-    const toOffset = Math.max(place.fromOffset, Math.min(request.toOffset, endOffset));
-    const pageLimit = Math.min(toOffset, place.fromOffset + maxBytes + MAX_SEGMENT_BYTES, place.gap?.offset ?? toOffset);
-    const tailRow = tailIndex.rowBefore(place.fromOffset);
-    return this.#reader.read(
-      {
-        session: record.key,
-        fromOffset: place.fromOffset,
-        afterMark,
-        toOffset,
-        pageLimit,
-        endOffset,
-        maxBytes,
-        gap: place.gap,
-        tailRow: Math.max(tailRow, parseCursor(request.cursor, tailIndex.lastRow)),
-        lastTailRow: tailIndex.lastRow,
-        markRow: markIndex.rowBefore(place.fromOffset),
-        lastMarkRow: markIndex.rowAfter(Math.max(place.fromOffset, pageLimit)),
-      },
-      signal,
-    );
+    return this.#pages.read(request, signal);
   }
 
   stats(): { readonly journalBytes: number; readonly storage: StorageState } {
@@ -529,11 +468,7 @@ export class SqliteJournal implements AsyncDisposable {
 
   /** Keeps some space for the day on which the disk is full, from now on, and again after it was given up. */
   keepReserve(): void {
-    const keep = (): void => {
-      if (!this.#committer.paused) keepReserve(dirname(this.#path));
-    };
-    keep();
-    this.#reserveTimer ??= setInterval(keep, RESERVE_CHECK_MS).unref();
+    this.#guard.keepReserve();
   }
 
   /** Commits what is queued, at once. When storing fails it stays queued and stats() says `paused`. */
@@ -572,7 +507,7 @@ export class SqliteJournal implements AsyncDisposable {
 
   async #close(): Promise<void> {
     this.#fileWatch.close();
-    clearInterval(this.#reserveTimer);
+    this.#guard.close();
     this.#committer.commitAll();
     this.#committer.stop();
     this.#purger.close();
@@ -623,7 +558,7 @@ export class SqliteJournal implements AsyncDisposable {
   /** Nothing is committed behind a log that may be lost; viewers learn of it as of a full disk. */
   #syncFailed(cause: unknown): void {
     if (this.#closing !== undefined) return;
-    this.#suspectLog.failed();
+    this.#guard.syncFailed();
     this.#onNotice({ kind: 'sync-failed', cause });
     this.#committer.fails(cause);
   }
@@ -635,38 +570,6 @@ export class SqliteJournal implements AsyncDisposable {
       },
       (cause: unknown) => this.#onNotice({ kind: 'reader-failed', cause }),
     );
-  }
-
-  /** For changes that are stored before the call returns. */
-  #store<T>(change: () => T): T {
-    try {
-      this.#suspectLog.require();
-      const result = change();
-      this.#changed();
-      return result;
-    } catch (cause) {
-      throw sqliteCode(cause) === undefined ? cause : storageFailed(cause);
-    }
-  }
-
-  /** On a full disk the log cannot grow; what is in it may fit where rows were deleted, and then it begins again from its start. */
-  #reuseLog(): void {
-    try {
-      this.#db.pragma('wal_checkpoint(restart)');
-    } catch (cause) {
-      if (sqliteCode(cause) === undefined) throw cause;
-      // No room there either: the commit says so.
-    }
-  }
-
-  /** For what makes space: once more with what was kept for it. */
-  #storeWithReserve(change: () => void): void {
-    try {
-      this.#store(change);
-    } catch (error) {
-      if (!isDiskFull(error) || !releaseReserve(dirname(this.#path))) throw error;
-      this.#store(change);
-    }
   }
 
   #saveActivity(): void {
@@ -702,45 +605,6 @@ function newSessionView(session: NewSession, size: MarkEntry): HostSession {
     storedBytes: 0,
     idleEndsAt: null,
   };
-}
-
-/** Where a page may begin, and the gap at which it must end. A place inside a gap is the one behind it: nothing lies between. */
-function placeAmongGaps(
-  gaps: readonly Gap[],
-  fromOffset: number,
-  afterMark: number,
-): { readonly fromOffset: number; readonly gap: Gap | null } {
-  let from = fromOffset;
-  for (const gap of gaps) {
-    const end = gap.offset + gap.lostBytes;
-    if (end <= from) continue;
-    const isPast = gap.offset < from || (gap.offset === from && afterMark >= gap.mark);
-    if (!isPast) return { fromOffset: from, gap };
-    from = end;
-  }
-  return { fromOffset: from, gap: null };
-}
-
-/** A cursor comes from outside: what is not a row of ours is no hint. */
-function parseCursor(cursor: string | null, lastRow: number): number {
-  if (cursor === null || !/^\d{1,15}$/.test(cursor)) return 0;
-  const row = Number(cursor);
-  return row <= lastRow ? row : 0;
-}
-
-/** SQLite would take anything else for NULL, and answer with a page of nothing. */
-function requireCounts(values: Readonly<Record<string, number>>): void {
-  for (const [name, value] of Object.entries(values)) {
-    if (!Number.isSafeInteger(value) || value < 0) throw new InvariantError(`${name} of a history request is ${value}`);
-  }
-}
-
-function storageFailed(cause: unknown): StorageError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new StorageError('STORAGE_FAILED', `the journal could not be written: ${reason}`, {
-    cause,
-    hint: 'Free space on the disk of the data directory; storing goes on by itself.',
-  });
 }
 
 function sizeOf(path: string): number {
