@@ -4,7 +4,7 @@
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
 import type Database from 'better-sqlite3';
-import { InvariantError, sqliteCode, StorageError } from '../errors.ts';
+import { sqliteCode, StorageError } from '../errors.ts';
 import { backupTo } from '../backup-to.ts';
 import { FileWatch } from '../file-watch.ts';
 import type { FileProblem } from '../file-watch.ts';
@@ -25,7 +25,7 @@ import { journalSalvage } from './salvage-plan.ts';
 import { JournalCounters } from './metrics.ts';
 import type { JournalMetrics } from './metrics.ts';
 import { makeRecord, noteActivity, takeTimeMark, viewOf } from './session-book.ts';
-import type { Gap, SessionBook, SessionRecord } from './session-book.ts';
+import type { SessionBook, SessionRecord } from './session-book.ts';
 import { Trimmer } from './trimmer.ts';
 import { walBytes, WalCheckpointer } from './wal-checkpointer.ts';
 import { WalSync } from './wal-sync.ts';
