@@ -79,9 +79,16 @@ export function makeDataDir(): string {
 /** Runs the `cotg` command to its end. */
 export async function runCotg(
   args: readonly string[],
-  options: { dataDir: string; env?: Readonly<Record<string, string>>; from?: 'dist' | 'source'; cwd?: string },
+  options: {
+    dataDir: string;
+    env?: Readonly<Record<string, string>>;
+    from?: 'dist' | 'source';
+    cwd?: string;
+    prefix?: readonly string[] | undefined;
+  },
 ): Promise<CommandResult> {
-  const child = spawn(process.execPath, [...commandLine(options.from ?? 'source'), ...args], {
+  const [program, ...before] = [...(options.prefix ?? []), process.execPath];
+  const child = spawn(program, [...before, ...commandLine(options.from ?? 'source'), ...args], {
     env: environment(options.dataDir, options.env ?? {}),
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
@@ -180,7 +187,7 @@ export async function startTestServer(options: StartOptions = {}): Promise<TestS
     },
     start,
     async close() {
-      await runCotg(['stop', '--all', '--yes'], { dataDir, from });
+      await runCotg(['stop', '--all', '--yes'], { dataDir, from, prefix: options.prefix });
       await server.kill('SIGKILL');
       if (options.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true });
     },
