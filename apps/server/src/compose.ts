@@ -196,6 +196,7 @@ export async function startServer(
       viewers: () => streams.viewers,
       reconnects: () => streams.reconnects,
       mismatches: () => streams.mismatches,
+      comparisons: () => streams.comparisons,
     });
     undo.add(() => metrics.close());
     const cookieName = cookieNameFor(catalog.instanceId);

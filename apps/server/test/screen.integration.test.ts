@@ -279,7 +279,12 @@ test('a viewer that says at a quiet moment that it shows another screen gets the
   await other.attached();
   type Viewer = typeof viewer;
   const acknowledge = (who: Viewer, shown: string): Promise<unknown> =>
-    who.client.api.session.ack.mutate({ sessionId: session.id, viewerId: who.id, offset, hash: shown });
+    who.client.api.session.ack.mutate({
+      sessionId: session.id,
+      viewerId: who.id,
+      offset,
+      screen: { hash: shown, cols: 80, rows: 24, run: 1 },
+    });
   const resyncs = (who: Viewer): number => who.events.filter((event) => event.type === 'snapshot' && event.reason === 'resync').length;
   await acknowledge(viewer, hash);
   await acknowledge(other, 'something else');
@@ -298,4 +303,5 @@ test('a viewer that says at a quiet moment that it shows another screen gets the
   expect([resyncs(viewer), resyncs(other), viewer.breaks, other.breaks]).toEqual([0, 1, 0, 0]);
   const metrics = await (await server.api('/metrics')).text();
   expect(metrics).toMatch(/^cotg_screen_mismatches_total 1$/m);
+  expect(metrics).toMatch(/^cotg_screen_comparisons_total 2$/m);
 });

@@ -134,6 +134,11 @@ test('htop draws what a reference terminal draws', async ({ page }) => {
   }
   await type(page, 'q');
   await expect.poll(async () => (await linesOf(page)).join('\n')).not.toContain('F1Help');
+  // It is quiet now: the page says what it shows, and it is what the server's emulator shows.
+  const metric = async (name: string): Promise<number> =>
+    Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(await (await stage.server.api('/metrics')).text())?.[1]);
+  await expect.poll(() => metric('cotg_screen_comparisons_total')).toBeGreaterThan(0);
+  expect(await metric('cotg_screen_mismatches_total')).toBe(0);
 });
 
 test('a program prints 30 000 numbers while the server is killed three times: every number, every letter, once', async ({ page }) => {

@@ -25,6 +25,7 @@ export interface MetricsOptions {
   readonly viewers: () => number;
   readonly reconnects: () => ReconnectCounts;
   readonly mismatches: () => number;
+  readonly comparisons: () => number;
 }
 
 /** In the order of the journal's own names: what each means, and its unit. */
@@ -97,6 +98,11 @@ export class MetricsService {
       gauge('cotg_viewers', 'Viewers attached now.', this.#options.viewers()),
       counter('cotg_reconnects_tried_total', 'Attaches by a viewer that had been there before.', reconnects.tried),
       counter('cotg_reconnects_succeeded_total', 'Of those: the screen or what was missing was sent within 10 s.', reconnects.succeeded),
+      counter(
+        'cotg_screen_comparisons_total',
+        "Screens of viewers that were compared with the emulator's at a quiet moment.",
+        this.#options.comparisons(),
+      ),
       counter(
         'cotg_screen_mismatches_total',
         "Viewers whose screen was not the emulator's at a quiet moment; each got the right one.",

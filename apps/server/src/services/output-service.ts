@@ -89,6 +89,7 @@ export class OutputService implements OutputPort {
   readonly #scripts: ScriptInput;
   #isPaused = false;
   #mismatches = 0;
+  #comparisons = 0;
   readonly #comparing = new WeakSet<Viewer>();
   #reconnects: ReconnectCounts = { tried: 0, succeeded: 0 };
   /** Viewers that were here, newest last. */
@@ -126,6 +127,11 @@ export class OutputService implements OutputPort {
   }
 
   /** Screens of viewers that were not the emulator's, since the start; each was replaced. */
+  /** Screens of viewers that were compared with the emulator's. */
+  get comparisons(): number {
+    return this.#comparisons;
+  }
+
   get mismatches(): number {
     return this.#mismatches;
   }
@@ -340,8 +346,8 @@ export class OutputService implements OutputPort {
   ack(request: Ack): void {
     const viewer = this.#sessions.get(request.sessionId)?.get(request.viewerId);
     viewer?.acknowledge(request.offset);
-    if (viewer && request.hash !== undefined) {
-      this.#compare(viewer, request.sessionId, request.offset, request.hash).catch((error: unknown) =>
+    if (viewer && request.screen !== undefined) {
+      this.#compare(viewer, request.sessionId, request.offset, request.screen).catch((error: unknown) =>
         // The screens process is away or behind: the next quiet moment tells.
         this.#options.log.debug({ session: request.sessionId, error: messageOf(error) }, 'a screen could not be compared'),
       );
@@ -349,15 +355,17 @@ export class OutputService implements OutputPort {
   }
 
   /** A viewer that shows something else than the emulator at the very same offset gets the emulator's screen. */
-  async #compare(viewer: Viewer, sessionId: string, offset: number, hash: string): Promise<void> {
+  async #compare(viewer: Viewer, sessionId: string, offset: number, shown: NonNullable<Ack['screen']>): Promise<void> {
     if (this.#comparing.has(viewer)) return;
     this.#comparing.add(viewer);
     try {
       const session = await this.#hostSession(sessionId);
-      // Not quiet: there is newer output on the way to it.
-      if (session.endOffset !== offset) return;
+      // Not quiet: there is newer output, another size or another run on the way to it.
+      if (session.endOffset !== offset || session.run !== shown.run) return;
       const screen = await this.#options.screens.rows(session, 'text', offset);
-      if (screen.offset !== offset || screen.hash === hash) return;
+      if (screen.offset !== offset || screen.cols !== shown.cols || screen.rows !== shown.rows) return;
+      this.#comparisons += 1;
+      if (screen.hash === shown.hash) return;
       this.#mismatches += 1;
       this.#options.log.warn({ session: sessionId, viewer: viewer.id, offset }, 'a viewer shows another screen; it gets the right one');
       viewer.askResync();

@@ -25,8 +25,14 @@ export async function openStage(): Promise<Stage> {
     proxy,
     url: `http://127.0.0.1:${proxy.port}`,
     async [Symbol.asyncDispose]() {
+      // Whatever a test did: no page ever showed another screen than the server's emulator.
+      const metrics = await server.api('/metrics').then(
+        (response) => response.text(),
+        () => '',
+      );
       await server.close();
       await proxy.close();
+      expect(/^cotg_screen_mismatches_total [1-9]/m.test(metrics), 'a page showed another screen').toBe(false);
     },
   };
 }

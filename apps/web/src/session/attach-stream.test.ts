@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { AttachStream } from './attach-stream.ts';
 import type { SessionFact, StreamHandlers, TerminalPort } from './attach-stream.ts';
 
-const session = { id: 'a' } as Extract<AttachEvent, { type: 'hello' }>['session'];
+const session = { id: 'a', run: 1 } as Extract<AttachEvent, { type: 'hello' }>['session'];
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 function hello(endOffset: number, size = { cols: 50, rows: 30 }): AttachEvent {
@@ -61,6 +61,10 @@ class PaperTerminal implements TerminalPort {
       outcome.done();
     });
   }
+  screen(): { hash: string; cols: number; rows: number } {
+    const [cols = 0, rows = 0] = this.size.split('x').map(Number);
+    return { hash: this.text, cols, rows };
+  }
   parse(): void {
     for (const step of this.queue.splice(0)) step();
   }
@@ -83,6 +87,10 @@ class FakeApi {
   }
   ack(offset: number): void {
     this.acks.push(offset);
+  }
+  readonly proofs: string[] = [];
+  prove(offset: number, { hash, cols, rows, run }: { hash: string; cols: number; rows: number; run: number }): void {
+    this.proofs.push(`${offset}: ${hash}, ${cols}x${rows}, run ${run}`);
   }
   isFinal(error: unknown): boolean {
     return error === 'final';
@@ -426,6 +434,32 @@ test('bytes from the beginning are taken from the beginning only', async () => {
   api.send('1.5.0', output(0, 'hello'));
   terminal.parse();
   expect(terminal.text).toBe('hello');
+});
+
+test('what is shown at a quiet moment is told once, never while more is on its way', async () => {
+  const { api, terminal, stream } = setUp();
+  stream.start();
+  api.send('0.0.1', hello(500));
+  api.send('1.0.1', snapshot(0));
+  api.send('1.5.1', output(0, 'hello'));
+  terminal.parse();
+  await vi.advanceTimersByTimeAsync(900);
+  api.send('1.6.1', output(5, '!'));
+  terminal.parse();
+  await vi.advanceTimersByTimeAsync(900);
+  expect(api.proofs).toEqual([]);
+  // Received and not parsed: not yet.
+  api.send('1.7.1', output(6, '?'));
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(api.proofs).toEqual([]);
+  terminal.parse();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(api.proofs).toEqual(['7: hello!?, 50x30, run 1']);
+  api.send('1.8.1', output(7, 'x'));
+  terminal.parse();
+  stream.stop();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(api.proofs).toHaveLength(1);
 });
 
 test('after the page has left, what the terminal had in its queue asks for nothing', async () => {

@@ -13,8 +13,17 @@ import { ContiguityGuard } from './contiguity.ts';
 const RETRY_DELAYS_MS = [250, 500, 1000] as const;
 /** A snapshot that cannot be shown is asked for again this often: another try may bring another one, or the bytes. */
 const MAX_SNAPSHOT_RETRIES = 3;
+/** Nothing has come for so long (ms): what is shown can be compared with what the server's emulator shows. */
+const QUIET_MS = 1000;
 /** A blank terminal is at the beginning. Where that is near and still kept, the server sends bytes from there, else a snapshot all the same. */
 const FROM_THE_BEGINNING = { run: 1, offset: 0, mark: 0 } as const;
+
+/** As a fingerprint. */
+export interface ShownScreen {
+  readonly hash: string;
+  readonly cols: number;
+  readonly rows: number;
+}
 
 /** What the stream does to a terminal. The calls take effect in their order. */
 export interface TerminalPort {
@@ -22,6 +31,8 @@ export interface TerminalPort {
   resize(cols: number, rows: number): void;
   /** A blank one, with `note` as its first line. */
   reset(cols: number, rows: number, note?: string): void;
+  /** What it shows, once everything that was written has been parsed; null when that cannot be compared. */
+  screen(): ShownScreen | null;
   restore(state: ScreenState, outcome: { readonly done: () => void; readonly failed: (error: unknown) => void }): void;
 }
 
@@ -34,6 +45,8 @@ export interface StreamHandlers {
 export interface StreamApi {
   attach(request: Attach, handlers: StreamHandlers): { unsubscribe(): void };
   ack(offset: number): void;
+  /** At a quiet moment: whether this is the emulator's screen is for the server to say; it sends the right one if not. */
+  prove(offset: number, screen: ShownScreen & { readonly run: number }): void;
   /** Whether trying again can help. */
   isFinal(error: unknown): boolean;
 }
@@ -84,6 +97,8 @@ export class AttachStream {
   #unpacking: { readonly ending: AbortController; readonly waiting: Placed[] } | undefined;
   #failedSnapshots = 0;
   #asksForBytes = false;
+  #run = 1;
+  #quiet: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: AttachStreamOptions) {
     this.#options = options;
@@ -113,6 +128,7 @@ export class AttachStream {
 
   #leave(): void {
     clearTimeout(this.#retryTimer);
+    clearTimeout(this.#quiet);
     this.#acknowledger.stop();
     // What waits is of no more use: its subscription ends here, and the next one goes on behind what was taken.
     this.#unpacking?.ending.abort();
@@ -186,6 +202,7 @@ export class AttachStream {
         this.#options.terminal.resize(event.cols, event.rows);
         break;
       case 'seam':
+        this.#run = event.run;
         this.#options.terminal.reset(this.#size.cols, this.#size.rows, event.note);
         this.#options.onFact(event);
         break;
@@ -209,6 +226,7 @@ export class AttachStream {
   #greet(hello: Hello): void {
     const { terminal, onFact } = this.#options;
     const isNew = this.#guard.expected === undefined;
+    this.#run = hello.session.run;
     // The size of the session's newest output. It is the terminal's only while that has no content: older output which now
     // follows was made for the size that its own resize events say.
     if (isNew) {
@@ -273,6 +291,7 @@ export class AttachStream {
         this.#failedSnapshots = 0;
         this.#asksForBytes = false;
         this.#options.onParsed(offset);
+        this.#proveWhenQuiet(offset);
       },
       failed: (error) => {
         if (content === this.#content) this.#snapshotFailed(error);
@@ -311,7 +330,19 @@ export class AttachStream {
       if (content !== this.#content) return;
       this.#acknowledger.parsed(endOffset);
       this.#options.onParsed(endOffset);
+      this.#proveWhenQuiet(endOffset);
     });
+  }
+
+  #proveWhenQuiet(offset: number): void {
+    clearTimeout(this.#quiet);
+    const content = this.#content;
+    this.#quiet = setTimeout(() => {
+      // More has come and waits for the terminal, or for a snapshot before it.
+      if (content !== this.#content || this.#unpacking || this.#guard.expected !== offset) return;
+      const screen = this.#options.terminal.screen();
+      if (screen) this.#options.api.prove(offset, { ...screen, run: this.#run });
+    }, QUIET_MS);
   }
 
   #buildAnew(): void {

@@ -32,6 +32,9 @@ export function makeStreamApi(client: Client, address: SessionAddress): StreamAp
       // Cumulative: the next one, or the one after `hello`, says it again.
       client.api.session.ack.mutate({ ...address, offset }).catch(() => undefined);
     },
+    prove: (offset, screen) => {
+      if (client.state() === 'live') client.api.session.ack.mutate({ ...address, offset, screen }).catch(() => undefined);
+    },
     isFinal: (error) => {
       const code = errorCodeOf(error);
       return code !== undefined && FINAL_CODES.has(code);

@@ -2,7 +2,7 @@
 // Must not know sessions or connections.
 //
 // Invariant: writes, resizes, resets and restores take effect in the order of the calls, though the emulator parses later.
-import { makeLiveScreen, swallowQueries } from '@cotg/screen';
+import { hashScreen, makeLiveScreen, ScreenError, swallowQueries } from '@cotg/screen';
 import type { ScreenState } from '@cotg/screen';
 import { Unicode11Addon } from '@xterm/addon-unicode11';
 import { Terminal } from '@xterm/xterm';
@@ -46,6 +46,8 @@ export interface TerminalHandle {
   reset(cols: number, rows: number, note?: string): void;
   /** Replaces everything at once: no frame shows a blank between. The reader stays as far above the bottom as before. */
   restore(state: ScreenState, outcome: RestoreOutcome): void;
+  /** What it shows, as a fingerprint; null when this page's emulator is another one than the server's. */
+  screen(): { readonly hash: string; readonly cols: number; readonly rows: number } | null;
   /** Scrollback and screen of the buffer in use, without trailing blanks. */
   lines(): string[];
   dispose(): void;
@@ -99,6 +101,14 @@ export function createTerminal(options: TerminalOptions): TerminalHandle {
         },
         failed,
       });
+    },
+    screen: () => {
+      try {
+        return { hash: hashScreen(xterm), cols: xterm.cols, rows: xterm.rows };
+      } catch (error) {
+        if (error instanceof ScreenError) return null;
+        throw error;
+      }
     },
     lines: () => {
       const { active } = buffer;

@@ -59,7 +59,16 @@ export const inputResult = z.object({ applied: z.enum(['applied', 'duplicate']),
 export type InputResult = z.infer<typeof inputResult>;
 
 export const ack = z
-  .object({ sessionId, viewerId, offset, hash: z.string().max(64).optional().describe("Hash of the viewer's screen at a quiet moment.") })
+  .object({
+    sessionId,
+    viewerId,
+    offset,
+    screen: z
+      .object({ hash: z.string().max(64), cols: size, rows: size, run: z.number().int().min(1) })
+      .strict()
+      .optional()
+      .describe('What the viewer shows, at a quiet moment: one that shows something else than the emulator gets its screen.'),
+  })
   .strict();
 export type Ack = z.infer<typeof ack>;
 
