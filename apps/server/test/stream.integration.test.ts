@@ -205,6 +205,35 @@ test('a viewer that stalls costs the server no more than its window, delays nobo
   expect(stalled.breaks).toBe(0);
 });
 
+test('a viewer so far behind that what it has not seen is trimmed gets the present screen on the same attachment, and goes on from there', async () => {
+  await using server = await startTestServer();
+  const command = ['bash', '-c', 'read go; yes "more and more of it" | head -c 40000000; echo; echo the end'];
+  const body = JSON.stringify({ command, maxHistoryBytes: 1024 * 1024 });
+  const session = (await (await server.api('/api/sessions', { method: 'POST', body })).json()) as Session;
+  await using stalled = attachViewer({ url: server.url, token: server.token, sessionId: session.id });
+  await stalled.attached();
+  stalled.acknowledging = false;
+  await stalled.type('go\r');
+  await eventually(
+    async () => (await (await server.api(`/api/sessions/${session.id}`)).json()) as Session,
+    ({ alive, firstOffset }) => !alive && firstOffset > 1_000_000,
+    { what: 'it has printed, and most of that is gone', timeoutMs: 60_000 },
+  );
+  stalled.acknowledging = true;
+  const { offset } = stalled;
+  await stalled.client.api.session.ack.mutate({ sessionId: session.id, viewerId: stalled.id, offset });
+  const { endOffset } = (await (await server.api(`/api/sessions/${session.id}`)).json()) as Session;
+  await eventually(
+    () => stalled.offset,
+    (reached) => reached === endOffset,
+    { what: 'it is at the end' },
+  );
+  expect(stalled.errors).toEqual([]);
+  expect([stalled.hellos, stalled.breaks]).toEqual([1, 0]);
+  expect(stalled.events.some((event) => event.type === 'snapshot' && event.reason === 'behind')).toBe(true);
+  expect(stalled.events.some(({ type }) => type === 'exit')).toBe(true);
+}, 120_000);
+
 test('the watch shows sessions as they come, change and go', async () => {
   await using server = await startTestServer();
   const { createClient } = await import('@cotg/api/client');

@@ -17,6 +17,7 @@ import type {
   ScreenRequest,
   Session,
 } from '@cotg/api';
+import { HostRequestError } from '@cotg/pty/client';
 import type { HostSession, StorageState } from '@cotg/pty/client';
 import { EMULATOR_VERSION } from '@cotg/screen';
 import type { ScreenFact } from '@cotg/screen';
@@ -251,11 +252,25 @@ export class OutputService implements OutputPort {
         await viewer.woken();
         continue;
       }
-      const batch: readonly StreamEntry[] =
+      const batch: readonly StreamEntry[] | 'trimmed' =
         ahead.kind === 'entries'
           ? ahead.entries
           : await this.#olderEntries(request.sessionId, position, ahead.ringStart, room, viewer.signal);
-      for (const entry of joinOutput(batch)) {
+      if (batch === 'trimmed') {
+        // So far behind that it is not kept any more: the present is what there is.
+        const now = await this.#hostSession(request.sessionId);
+        const present = await this.#snapshot(now, request, 'behind');
+        position = { offset: present.event.offset, mark: present.mark };
+        ({ run } = present);
+        viewer.begin(position.offset);
+        yield { id: formatEventId({ run, ...position }, (ephemeral += 1)), event: present.event };
+        // That it has ended may be among what the screen stands for.
+        const end = endOf(now);
+        if (end && position.mark >= now.lastMark) yield { id: formatEventId({ run, ...position }, (ephemeral += 1)), event: end };
+        continue;
+      }
+      const joined: Iterable<StreamEntry> = joinOutput(batch);
+      for (const entry of joined) {
         // What follows was never stored, but the emulator may have seen it: its screen is better than a hole.
         const isGap = entry.kind === 'mark' && entry.entry.kind === 'gap' && entry.entry.lostBytes > 0;
         const screen = isGap ? await this.#presentScreen(await this.#hostSession(request.sessionId), request, 'gap') : undefined;
@@ -319,9 +334,15 @@ export class OutputService implements OutputPort {
     ringStart: StreamPosition,
     room: number,
     signal: AbortSignal,
-  ): Promise<readonly StreamEntry[]> {
+  ): Promise<readonly StreamEntry[] | 'trimmed'> {
     const toOffset = Math.min(ringStart.offset, position.offset + room);
-    for await (const page of readHistory(this.#options.host, { sessionId, from: position, toOffset, pageBytes: room }, signal)) return page;
+    const request = { sessionId, from: position, toOffset, pageBytes: room };
+    try {
+      for await (const page of readHistory(this.#options.host, request, signal)) return page;
+    } catch (error) {
+      if (error instanceof ApiError && error.cause instanceof HostRequestError && error.cause.code === 'TRIMMED') return 'trimmed';
+      throw error;
+    }
     if (signal.aborted) return [];
     // Nothing lies between: the marks of this very offset are all seen. Go on where the ring begins.
     throw new ApiError('INTERNAL', `No history between ${position.offset} and ${ringStart.offset}.`);
@@ -470,6 +491,15 @@ function isOfRun(known: { readonly run: number; readonly offset: number }, sessi
 }
 
 /** Neighbouring outputs as one, up to the size of an event. */
+/** Undefined while it lives. */
+function endOf({ state, reason, exitCode, signal, endedAt, run, endOffset, lastMark }: HostSession): AttachEvent | undefined {
+  if (endedAt === null || reason === null) return undefined;
+  return eventOf({
+    kind: 'mark',
+    entry: { kind: 'exit', offset: endOffset, mark: lastMark, at: endedAt, run, state, reason, exitCode, signal },
+  });
+}
+
 function* joinOutput(entries: readonly StreamEntry[]): Generator<StreamEntry> {
   let parts: Uint8Array[] = [];
   let [offset, length] = [0, 0];
