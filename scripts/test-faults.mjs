@@ -30,6 +30,8 @@ const command = [
   '--reporter=json',
   `--outputFile.json=${results}`,
   `--testTimeout=${TEST_TIMEOUT_MS}`,
+  // Kills and floods mostly wait: for a moment at random, for a process that starts.
+  '--maxWorkers=3',
 ];
 const env = {
   ...process.env,
