@@ -188,6 +188,7 @@ function keptPieces(db: Database.Database, { id, first_offset: first }: SessionF
     .prepare<[number], Piece>('select id, off, length(data) as len, \'tail\' as "table" from tail where session = ? order by off, id')
     .all(id);
   const read = db.prepare<[number], Segment>('select off, len, codec, crc, data from segment where id = ?');
+  const readRow = db.prepare<[number], { data: Uint8Array; crc: number | null }>('select data, crc from tail where id = ?');
   const kept: Piece[] = [];
   let end = 0;
   let lastTailRow = 0;
@@ -198,7 +199,7 @@ function keptPieces(db: Database.Database, { id, first_offset: first }: SessionF
       piece.len <= 0 ||
       (last !== undefined && piece.off < end) ||
       (piece.table === 'tail' && piece.id <= lastTailRow) ||
-      (piece.table === 'segment' && performance.now() < proofEndsMs && !isWhole(read.get(piece.id)));
+      (performance.now() < proofEndsMs && !(piece.table === 'segment' ? isWhole(read.get(piece.id)) : isRowWhole(readRow.get(piece.id))));
     if (wrong) {
       db.prepare(`delete from "${piece.table}" where id = ?`).run(piece.id);
       continue;
@@ -208,6 +209,11 @@ function keptPieces(db: Database.Database, { id, first_offset: first }: SessionF
     if (end > first) kept.push(piece);
   }
   return kept;
+}
+
+/** Null: from before rows had checksums. */
+function isRowWhole(row: { readonly data: Uint8Array; readonly crc: number | null } | undefined): boolean {
+  return row !== undefined && (row.crc === null || crc32(row.data) === row.crc);
 }
 
 function isWhole(segment: Segment | undefined): boolean {

@@ -401,7 +401,8 @@ export class SqliteJournal implements AsyncDisposable {
     this.#storageListener = listener;
   }
 
-  history(request: HistoryRequest, signal: AbortSignal): Promise<HistoryPage> {
+  /** Rejects with the signal's reason, or with StorageError. */
+  async history(request: HistoryRequest, signal: AbortSignal): Promise<HistoryPage> {
     signal.throwIfAborted();
     this.#requireOpen();
     return this.#pages.read(request, signal);
