@@ -100,11 +100,13 @@ test.runIf(canMount)(
     const living = await create(server, 'stty raw -echo; exec cat');
     await using viewer = attachViewer({ url: server.url, token: server.token, sessionId: living.id });
     await viewer.attached();
+    const flood = await create(server, 'read; head -c 60000000 /dev/urandom | base64 -w 100');
     fill(disk);
-    // Until nothing can be stored.
+    // Until nothing can be stored: what was deleted before gives room for a while.
+    await server.api(`/api/sessions/${flood.id}/input`, { method: 'POST', body: JSON.stringify({ data: '\r' }) });
     await eventually(
-      async () => {
-        await viewer.type('x'.repeat(30_000));
+      () => {
+        fill(disk);
         return storage(server);
       },
       (state) => state === 'paused',
