@@ -61,7 +61,9 @@ export class WriteGuard {
     try {
       this.store(change);
     } catch (error) {
-      if (!this.makeRoom(error)) throw error;
+      if (!isDiskFull(error)) throw error;
+      this.makeRoom(error);
+      this.#reuseLog();
       this.store(change);
     }
   }
