@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   fchmodSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -24,6 +25,8 @@ const FILE_MODE = 0o600;
 const OTHERS = 0o077;
 /** What a file system says that takes nothing any more. */
 const READ_ONLY: ReadonlySet<string> = new Set(['EROFS', 'EACCES', 'EPERM', 'EIO']);
+/** File systems without hard links say one of these. */
+const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 /** 256 bits: nobody guesses it, and a plain hash is enough to store it elsewhere. */
 const SECRET_BYTES = 32;
 const SECRET_PATTERN = /^[A-Za-z0-9_-]{43}$/;
@@ -77,8 +80,8 @@ function unsafe(path: string): string | undefined {
   return undefined;
 }
 
-/** A file that appears whole or not at all, readable by the owner only. */
-export function writePrivateFile(path: string, content: string): void {
+/** Whole on the disk under a name that nobody looks for; readable by the owner only. */
+function writeBeside(path: string, content: string): string {
   const temporary = `${path}.${process.pid}.tmp`;
   const fd = openSync(temporary, 'w', FILE_MODE);
   try {
@@ -88,8 +91,27 @@ export function writePrivateFile(path: string, content: string): void {
   } finally {
     closeSync(fd);
   }
-  // After a crash either the old content or the new one is there.
-  renameSync(temporary, path);
+  return temporary;
+}
+
+/** A file that appears whole or not at all: after a crash either the old content or the new one is there. */
+export function writePrivateFile(path: string, content: string): void {
+  renameSync(writeBeside(path, content), path);
+}
+
+/** As writePrivateFile, but of several at the same moment the first one stays. */
+function makePrivateFile(path: string, content: string): void {
+  const temporary = writeBeside(path, content);
+  try {
+    linkSync(temporary, path);
+  } catch (error) {
+    const code = errnoOf(error) ?? '';
+    if (code === 'EEXIST') return;
+    if (!NO_LINKS.has(code)) throw error;
+    renameSync(temporary, path);
+  } finally {
+    rmSync(temporary, { force: true });
+  }
 }
 
 function readSecret(path: string): string | undefined {
@@ -107,9 +129,11 @@ function readSecret(path: string): string | undefined {
 function readOrMakeSecret(path: string): string {
   const existing = readSecret(path);
   if (existing !== undefined) return existing;
-  const secret = randomBytes(SECRET_BYTES).toString('base64url');
-  writePrivateFile(path, `${secret}\n`);
-  return secret;
+  makePrivateFile(path, `${randomBytes(SECRET_BYTES).toString('base64url')}\n`);
+  // Another server may have been quicker: its secret counts, since its host may already ask for it.
+  const made = readSecret(path);
+  if (made === undefined) throw new Error(`${path} was removed while it was made`);
+  return made;
 }
 
 /**
