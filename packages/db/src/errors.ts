@@ -4,6 +4,8 @@
 export type StorageErrorCode =
   /** A write did not reach the disk (full, read-only, I/O error); `cause` is SQLite's own error. */
   | 'STORAGE_FAILED'
+  /** So little space is left that it is kept for what gives space back. */
+  | 'DISK_FULL'
   /** The journal was closed before the call. */
   | 'STORAGE_CLOSED'
   /** The directory of the file is missing or cannot be used. */

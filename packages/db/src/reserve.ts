@@ -19,9 +19,7 @@ const reservePath = (directory: string): string => join(directory, 'reserve');
 export function keepReserve(directory: string): void {
   const path = reservePath(directory);
   try {
-    if (existsSync(path)) return;
-    const { bavail, bsize } = statfsSync(directory);
-    if (bavail * bsize < RESERVE_BYTES + LEAST_FREE_BYTES) return;
+    if (existsSync(path) || freeBytes(directory) < RESERVE_BYTES + LEAST_FREE_BYTES) return;
     // Not zeros: a file system that compresses would keep nothing for them.
     writeFileSync(path, randomFillSync(new Uint8Array(RESERVE_BYTES)), { mode: FILE_MODE, flag: 'wx' });
   } catch {
@@ -30,14 +28,19 @@ export function keepReserve(directory: string): void {
   }
 }
 
-/** Before a start, which has to write a little whatever it finds. */
-export function releaseReserveWhenFull(directory: string): void {
+/** What this user may still write on the disk of a directory (bytes); Infinity where that cannot be told: whoever writes there finds out. */
+export function freeBytes(directory: string): number {
   try {
     const { bavail, bsize } = statfsSync(directory);
-    if (bavail * bsize < START_BYTES) releaseReserve(directory);
+    return bavail * bsize;
   } catch {
-    // Whoever opens something there finds out.
+    return Infinity;
   }
+}
+
+/** Before a start, which has to write a little whatever it finds. */
+export function releaseReserveWhenFull(directory: string): void {
+  if (freeBytes(directory) < START_BYTES) releaseReserve(directory);
 }
 
 /** Gives the space up. False when there was none to give. */
@@ -54,7 +57,7 @@ export function releaseReserve(directory: string): boolean {
 export function isDiskFull(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     const code = 'code' in cause ? cause.code : undefined;
-    if (code === 'ENOSPC' || code === 'EDQUOT') return true;
+    if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'DISK_FULL') return true;
     const sqlite = sqliteCode(cause);
     if (sqlite === 'SQLITE_FULL' || sqlite === 'SQLITE_IOERR_SHMSIZE' || sqlite === 'SQLITE_IOERR_WRITE') return true;
   }

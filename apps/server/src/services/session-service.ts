@@ -6,7 +6,7 @@ import { isAbsolute } from 'node:path';
 import { ApiError, may } from '@cotg/api';
 import type { Caller, CreateSession, Session, SessionListEvent, SessionsPort, UpdateSession } from '@cotg/api';
 import type { HostSession } from '@cotg/pty/client';
-import type { Catalog } from '@cotg/db/catalog';
+import type { Catalog, NewAuditEntry } from '@cotg/db/catalog';
 import type { ScreenFact } from '@cotg/screen';
 import { messageOf } from '../errors.ts';
 import { DeadGrace } from '../lifecycle/dead-grace.ts';
@@ -124,6 +124,7 @@ export class SessionService implements SessionsPort, SweptSessions {
     }
     const cwd = request.cwd ?? homedir();
     if (!isAbsolute(cwd)) throw new ApiError('BAD_INPUT', 'cwd must be an absolute folder.');
+    const name = request.name === undefined || request.name === '' ? null : cleanName(request.name);
     const idleTimeoutMs = request.idleTimeout === undefined ? this.#options.idleTimeoutMs : durationMs(request.idleTimeout);
 
     const { reply } = await this.#options.host.request('list', {});
@@ -143,7 +144,10 @@ export class SessionService implements SessionsPort, SweptSessions {
       maxHistoryBytes: request.maxHistoryBytes ?? this.#options.maxHistoryBytes,
       idleTimeoutMs,
     });
-    if (request.name !== undefined && request.name !== '') await this.#rename(sessionId, request.name);
+    if (name !== null) {
+      this.#names.set(sessionId, name);
+      await this.#store(this.#options.catalog.sessions.setName(sessionId, name));
+    }
     await this.#audit(caller, 'session.create', sessionId);
     return this.#view(created.reply.session);
   }
@@ -198,13 +202,14 @@ export class SessionService implements SessionsPort, SweptSessions {
 
   async removeSwept(id: string): Promise<void> {
     await this.#remove(id);
-    await this.#options.catalog.audit.append({ at: Date.now(), actor: 'server', action: 'session.expire', sessionId: id, detail: {} });
+    await this.#record({ at: Date.now(), actor: 'server', action: 'session.expire', sessionId: id, detail: {} });
   }
 
   async #remove(id: string): Promise<void> {
     await this.#options.host.request('remove', { sessionId: id });
     this.#names.delete(id);
-    await this.#options.catalog.sessions.remove(id);
+    // It is gone, whatever the catalog can store: a row without a session is never looked at.
+    await this.#store(this.#options.catalog.sessions.remove(id));
   }
 
   /** As a client is shown it: the grace of an ended one counts from the first time. */
@@ -217,18 +222,22 @@ export class SessionService implements SessionsPort, SweptSessions {
     if (this.#endSeen.has(id)) return;
     const now = Date.now();
     this.#endSeen.set(id, now);
-    this.#store(this.#options.catalog.sessions.noteEndSeen(id, now));
+    void this.#store(this.#options.catalog.sessions.noteEndSeen(id, now));
   }
 
   #livesAgain(id: string): void {
     if (!this.#endSeen.delete(id)) return;
     this.#grace.forget(id);
-    this.#store(this.#options.catalog.sessions.clearEndSeen(id));
+    void this.#store(this.#options.catalog.sessions.clearEndSeen(id));
   }
 
   /** What is worth less than an answer: it is known in memory, and lost only with this process. */
-  #store(change: Promise<void>): void {
-    change.catch((error: unknown) => this.#options.log.error({ error: messageOf(error) }, 'the catalog could not be written'));
+  async #store(change: Promise<void>): Promise<void> {
+    try {
+      await change;
+    } catch (error) {
+      this.#options.log.error({ error: messageOf(error) }, 'the catalog could not be written');
+    }
   }
 
   #removedInMs(session: HostSession): number | null {
@@ -373,14 +382,18 @@ export class SessionService implements SessionsPort, SweptSessions {
     };
   }
 
-  async #audit(caller: Caller, action: string, sessionId: string): Promise<void> {
-    await this.#options.catalog.audit.append({
-      at: Date.now(),
-      actor: caller.kind === 'owner' ? 'owner' : `device:${caller.deviceId}`,
-      action,
-      sessionId,
-      detail: { address: caller.address },
-    });
+  #audit(caller: Caller, action: string, sessionId: string): Promise<void> {
+    const actor = caller.kind === 'owner' ? 'owner' : `device:${caller.deviceId}`;
+    return this.#record({ at: Date.now(), actor, action, sessionId, detail: { address: caller.address } });
+  }
+
+  /** What has been done is not said to have failed because it could not be written down: then the log has it. */
+  async #record(entry: NewAuditEntry): Promise<void> {
+    try {
+      await this.#options.catalog.audit.append(entry);
+    } catch (error) {
+      this.#options.log.error({ audit: entry, error: messageOf(error) }, 'the audit could not be written');
+    }
   }
 
   close(): void {

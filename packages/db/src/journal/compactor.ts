@@ -27,7 +27,7 @@ const WORKER_IDLE_MS = 3000;
 /** A roll takes 5 ms, a seal 0.4 s, many times that when everybody else goes first; beyond this the worker is stuck (ms). */
 const ROLL_TIMEOUT_MS = 30_000;
 const SEAL_TIMEOUT_MS = 120_000;
-/** Pause after a failure, most likely of a full disk (ms). */
+/** Pause after a failure, and while there is no room (ms). */
 const RETRY_MS = 5000;
 
 /** Free pages that stay in the file for what is written next (2 MiB): the tail needs them again and again. */
@@ -50,6 +50,8 @@ export interface CompactorOptions {
   readonly onGivenBack: () => void;
   /** Whether transactions that can wait should wait. */
   readonly held: () => boolean;
+  /** Compacting takes space before it frees more; on a disk that is almost full that would be the last of it. */
+  readonly hasRoom: () => boolean;
 }
 
 export class Compactor {
@@ -157,8 +159,18 @@ export class Compactor {
     // A read that is under way when the hold ends would keep the log from starting again: the commit behind the hold asks anew.
     if (this.#options.held()) return;
     const calm = this.#quiet || this.#all;
-    if (this.#tailWeight >= ROLL_BYTES || (calm && this.#endedInTail)) this.#run(() => this.#roll());
-    else if (calm && this.#sealWanted) this.#run(() => this.#seal());
+    const rolls = this.#tailWeight >= ROLL_BYTES || (calm && this.#endedInTail);
+    if (!rolls && !(calm && this.#sealWanted)) return;
+    if (!this.#options.hasRoom()) this.#pumpLater();
+    else this.#run(() => (rolls ? this.#roll() : this.#seal()));
+  }
+
+  #pumpLater(): void {
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined;
+      this.#pump();
+    }, RETRY_MS);
+    this.#retry.unref();
   }
 
   #run(job: () => Promise<void>): void {
@@ -256,11 +268,7 @@ export class Compactor {
     // A full disk is reported by the next commit of output, and waiting costs space only.
     if (sqliteCode(cause) === undefined && !this.#failing) this.#options.onNotice({ kind: 'compaction-failed', cause });
     this.#failing = true;
-    this.#retry = setTimeout(() => {
-      this.#retry = undefined;
-      this.#pump();
-    }, RETRY_MS);
-    this.#retry.unref();
+    this.#pumpLater();
   }
 
   /** Looks once a while, as long as something is committed: commits do not pay for it. */

@@ -170,6 +170,7 @@ export class SqliteJournal implements AsyncDisposable {
       monotonicNow,
       onNotice,
       counters: this.#counters,
+      canCopy: () => this.#guard.canCopyLog(),
       endStuckReads: () => this.#reader.endStuck(),
       pauseReads: (paused) => this.#reader.pause(paused),
       onSyncFailed: (cause) => this.#syncFailed(cause),
@@ -196,6 +197,7 @@ export class SqliteJournal implements AsyncDisposable {
       onStored: onChanged,
       onGivenBack: () => this.#checkpointer.copyWhenIdle(),
       held: () => this.#checkpointer.held,
+      hasRoom: () => this.#guard.hasRoom(),
     });
     this.#purger = new Purger(writer, onChanged, makeRoom);
     this.#walSync =
@@ -235,12 +237,14 @@ export class SqliteJournal implements AsyncDisposable {
 
   /**
    * Mark 1 is the size at offset 0, so that a replay from the start needs nothing else. It is not reported to the listener: nobody
-   * can follow a session that does not exist yet. Throws SESSION_EXISTS, STORAGE_FAILED.
+   * can follow a session that does not exist yet. Throws SESSION_EXISTS, STORAGE_FAILED (also while storing is paused).
    */
   createSession(session: NewSession): HostSession {
     this.#requireOpen();
     if (this.#book.find(session.id) !== undefined)
       throw new StorageError('SESSION_EXISTS', `the journal has session ${session.id} already`);
+    // Where a few bytes fit and its output does not, it would be a session without a history.
+    if (this.#committer.paused && !this.#committer.commitAll()) throw storageFailed(this.#committer.pauseCause);
     const size: MarkEntry = { kind: 'resize', offset: 0, mark: 1, at: session.createdAt, cols: session.cols, rows: session.rows };
     const { key, markRows } = this.#guard.store(() => this.#writer.createSession(session, [size]));
     const record = makeRecord(key, newSessionView(session, size), undefined);

@@ -69,6 +69,8 @@ export interface WalCheckpointerOptions {
   readonly monotonicNow: () => number;
   readonly counters: JournalCounters;
   readonly onNotice: (notice: JournalNotice) => void;
+  /** Whether the disk has room for all of the log in the file: half a copy would take the last space and give nothing back. */
+  readonly canCopy: () => boolean;
   /** What reads of this process are doing; ends one that is stuck. */
   readonly endStuckReads: () => 'none' | 'reading' | 'ended';
   /** Whether reads of this process are to wait before they begin. */
@@ -164,13 +166,14 @@ export class WalCheckpointer {
     const nowMs = this.#options.monotonicNow();
     if (nowMs < this.#retryAtMs) return;
     if (this.#fallback) {
-      if (this.#request === undefined) this.#send('passive');
+      if (this.#request === undefined && this.#options.canCopy()) this.#send('passive');
       return;
     }
     this.#noteRestart(logged);
     if (logged >= START_WORKER_FRAMES) this.#startWorker();
     if (logged < CHECKPOINT_FRAMES) return;
     this.#noteLength(logged);
+    if (!this.held && !this.#options.canCopy()) return;
 
     const left = logged - copied;
     // Also while a request is under way: it goes on in the hold until everything is copied.
@@ -300,6 +303,8 @@ export class WalCheckpointer {
     if (this.#request !== undefined || this.#closed || this.#fallback) return;
     if (this.#options.monotonicNow() < this.#retryAtMs) return;
     if (walBytes(this.#options.path) < IDLE_TRUNCATE_BYTES && !this.#copyWanted) return;
+    // Asked again when something is committed.
+    if (!this.#options.canCopy()) return;
     if (whole) {
       this.#copyWanted = false;
       this.#hold(0);

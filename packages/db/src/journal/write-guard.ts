@@ -1,13 +1,21 @@
 // Owns what stands before a change of the journal and what is done when a change fails: a log whose sync has failed is mended first, a full disk is met
-// with the reserve and with a log that begins again. Must not know what is changed.
+// with the reserve and with a log that begins again, and output takes no space that is needed to give space back. Must not know what is changed.
+import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type Database from 'better-sqlite3';
 import { sqliteCode, StorageError } from '../errors.ts';
-import { isDiskFull, keepReserve, releaseReserve } from '../reserve.ts';
+import { freeBytes, isDiskFull, keepReserve, releaseReserve } from '../reserve.ts';
 import { SuspectLog } from './suspect-log.ts';
 
 /** How often the reserve is looked for (ms): one stat. */
 const RESERVE_CHECK_MS = 10_000;
+
+/** Output leaves this (bytes), and what the file must still grow by to hold what is in the log: else nothing could be deleted any more. */
+const LEFT_BY_OUTPUT_BYTES = 1024 * 1024;
+/** Compaction leaves more (bytes): one pass may take so much before it frees anything. */
+const LEFT_BY_COMPACTION_BYTES = 8 * 1024 * 1024;
+/** With so much free (bytes) nobody looks closer. */
+const PLENTY_BYTES = 128 * 1024 * 1024;
 
 export interface WriteGuardOptions {
   readonly db: Database.Database;
@@ -23,11 +31,18 @@ export interface WriteGuardOptions {
 export class WriteGuard {
   readonly #options: WriteGuardOptions;
   readonly #suspectLog: SuspectLog;
+  readonly #pageCount: Database.Statement<[], number>;
+  readonly #freelistCount: Database.Statement<[], number>;
+  readonly #pageSize: number;
   #reserveTimer: NodeJS.Timeout | undefined;
 
   constructor(options: WriteGuardOptions) {
     this.#options = options;
-    this.#suspectLog = new SuspectLog({ db: options.db, onMended: options.onMended });
+    const { db } = options;
+    this.#pageCount = db.prepare<[], number>('pragma page_count').pluck();
+    this.#freelistCount = db.prepare<[], number>('pragma freelist_count').pluck();
+    this.#pageSize = db.prepare<[], number>('pragma page_size').pluck().get() ?? 0;
+    this.#suspectLog = new SuspectLog({ db, onMended: options.onMended });
   }
 
   close(): void {
@@ -38,10 +53,11 @@ export class WriteGuard {
     this.#suspectLog.failed();
   }
 
-  /** Throws when nothing may be stored. */
+  /** Before output is stored. Throws when nothing may be. */
   beforeCommit(): void {
     this.#suspectLog.require();
     if (isDiskFull(this.#options.pauseCause())) this.#reuseLog();
+    this.#requireRoom();
   }
 
   /** For changes that are stored before the call returns. Throws STORAGE_FAILED. */
@@ -73,6 +89,45 @@ export class WriteGuard {
     return isDiskFull(error) && releaseReserve(dirname(this.#options.path));
   }
 
+  /** Whether there is room for what takes space now to free more later. */
+  hasRoom(): boolean {
+    return this.#options.pauseCause() === undefined && freeBytes(dirname(this.#options.path)) >= this.#growth() + LEFT_BY_COMPACTION_BYTES;
+  }
+
+  /** Whether all of the log fits into the file. */
+  canCopyLog(): boolean {
+    const free = freeBytes(dirname(this.#options.path));
+    return free >= PLENTY_BYTES || free >= this.#growth();
+  }
+
+  /**
+   * What is in the log has its place in the file only once it has been copied there, and the log cannot begin again before. When others have taken
+   * that space there is no way back: so it is left.
+   */
+  #requireRoom(): void {
+    const free = freeBytes(dirname(this.#options.path));
+    if (free >= PLENTY_BYTES) return;
+    const growth = this.#growth();
+    if (free >= growth + LEFT_BY_OUTPUT_BYTES) return;
+    // Where rows were deleted there is room too.
+    if (growth === 0 && this.#freePages() * this.#pageSize >= LEFT_BY_OUTPUT_BYTES) return;
+    throw new StorageError('DISK_FULL', `${free} bytes are free on the disk, of which the log needs ${growth}`);
+  }
+
+  /** What the file must grow by to hold what is in the log (bytes). */
+  #growth(): number {
+    const size = statSync(this.#options.path, { throwIfNoEntry: false })?.size ?? 0;
+    return Math.max(0, this.#pages() * this.#pageSize - size);
+  }
+
+  #pages(): number {
+    return this.#pageCount.get() ?? 0;
+  }
+
+  #freePages(): number {
+    return this.#freelistCount.get() ?? 0;
+  }
+
   keepReserve(): void {
     const keep = (): void => {
       if (this.#options.pauseCause() === undefined) keepReserve(dirname(this.#options.path));
@@ -83,6 +138,7 @@ export class WriteGuard {
 
   /** On a full disk the log cannot grow; what is in it may fit where rows were deleted, and then it begins again from its start. */
   #reuseLog(): void {
+    if (!this.canCopyLog()) return;
     try {
       this.#options.db.pragma('wal_checkpoint(restart)');
     } catch (cause) {
