@@ -23,6 +23,9 @@ export interface TcpProxy extends AsyncDisposable {
   silence(): void;
   /** Carries again; connections of the silence stay dead, as they would behind a changed address. */
   restore(): void;
+  /** Carries nothing for a while, and then all of it: who sends has to wait, as before a reader that does not read. */
+  hold(): void;
+  release(): void;
   /** Where new connections go. */
   setTarget(port: number): void;
   close(): Promise<void>;
@@ -44,6 +47,7 @@ class Pipe {
   #ended = false;
   #nextFreeAt = 0;
   silent = false;
+  #held = false;
 
   constructor(options: { from: Socket; to: Socket; conditions: LinkConditions; onBytes: (count: number) => void }) {
     this.#from = options.from;
@@ -66,7 +70,7 @@ class Pipe {
   }
 
   #pump(): void {
-    if (this.silent || this.#timer !== undefined || this.#to.destroyed) return;
+    if (this.silent || this.#held || this.#timer !== undefined || this.#to.destroyed) return;
     for (let head = this.#waiting[0]; head; head = this.#waiting[0]) {
       const now = performance.now();
       const due = Math.max(head.at, this.#nextFreeAt);
@@ -89,6 +93,11 @@ class Pipe {
       if (this.#waitingBytes <= MAX_WAITING_BYTES / 2) this.#from.resume();
     }
     if (this.#ended) this.#to.end();
+  }
+
+  hold(held: boolean): void {
+    this.#held = held;
+    this.#pump();
   }
 
   stop(): void {
@@ -177,6 +186,12 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     },
     restore() {
       silent = false;
+    },
+    hold() {
+      for (const link of links) for (const pipe of link.pipes) pipe.hold(true);
+    },
+    release() {
+      for (const link of links) for (const pipe of link.pipes) pipe.hold(false);
     },
     async close() {
       destroyAll();

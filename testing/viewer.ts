@@ -119,6 +119,8 @@ export function attachViewer(options: ViewerOptions): TestViewer {
     } else if (event.type === 'snapshot') {
       ({ offset } = event);
       chunks.length = 0;
+      if (viewer.acknowledging)
+        client.api.session.ack.mutate({ sessionId: options.sessionId, viewerId: id, offset }).catch(() => undefined);
     } else if (event.type === 'gap') {
       if (event.offset !== offset) breaks += 1;
       offset = event.offset + event.lostBytes;

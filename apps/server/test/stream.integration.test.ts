@@ -17,6 +17,11 @@ async function rawHistory(server: TestServer, id: string): Promise<string> {
   return Buffer.from(await (await server.api(`/api/sessions/${id}/history`)).arrayBuffer()).toString('latin1');
 }
 
+/** The machine may be loaded: a figure fails a test at five times its value. */
+const SLACK = 5;
+/** A viewer whose link stands still is given up by nobody meanwhile. */
+const PATIENT = { keepAliveIntervalMs: 120_000 };
+
 /** A server that is reached through a proxy: told of its port, since the Host header names that. */
 async function startBehindProxy(): Promise<{ server: TestServer; proxy: TcpProxy; url: string } & AsyncDisposable> {
   const proxy = await startTcpProxy(0);
@@ -179,31 +184,44 @@ test('a link that goes silent without closing is noticed within ten seconds and 
   expect(viewer.breaks).toBe(0);
 });
 
-test('a viewer that stalls costs the server no more than its window, delays nobody, and catches up byte for byte', async () => {
-  await using server = await startTestServer();
-  const session = await create(server, ['bash', '-c', 'read go; head -c 20000000 /dev/zero | tr "\\0" x; echo end']);
-  await using stalled = attachViewer({ url: server.url, token: server.token, sessionId: session.id });
-  await using reader = attachViewer({ url: server.url, token: server.token, sessionId: session.id });
-  await eventually(
-    () => [stalled.hellos, reader.hellos],
-    (counts) => counts.every((count) => count === 1),
-    { what: 'both are attached' },
+test('a viewer that reads nothing while 50 MB are printed holds back nobody, costs the server its window, and has the present screen as soon as it reads again', async () => {
+  await using behind = await startBehindProxy();
+  const { server, proxy, url } = behind;
+  const session = await create(server, ['bash', '-c', 'read go; head -c 50000000 /dev/zero | tr "\\0" x; echo; echo the end']);
+  await using stalled = attachViewer({ url, token: server.token, sessionId: session.id, timings: PATIENT });
+  await using other = attachViewer({ url: server.url, token: server.token, sessionId: session.id, keepText: false });
+  await stalled.attached();
+  await other.attached();
+  proxy.hold();
+  const down = proxy.bytesDown;
+  await other.type('go\r');
+  const { endOffset } = await eventually(
+    async () => (await (await server.api(`/api/sessions/${session.id}`)).json()) as Session,
+    ({ alive }) => !alive,
+    { what: 'it has printed all', timeoutMs: 90_000 },
   );
-  stalled.acknowledging = false;
-  const rssBefore = await residentBytes(server.pid);
-  await reader.type('go\r');
-  await reader.waitFor(/end\r\n$/, 60_000);
-  expect(reader.breaks).toBe(0);
-  // 256 KiB window plus what was acknowledged before it stopped.
-  expect(stalled.text.length).toBeLessThan(300_000);
-  expect((await residentBytes(server.pid)) - rssBefore).toBeLessThan(150 * 1024 * 1024);
-
-  stalled.acknowledging = true;
-  await stalled.client.api.session.ack.mutate({ sessionId: session.id, viewerId: stalled.id, offset: stalled.offset });
-  await stalled.waitFor(/end\r\n$/, 60_000);
-  expect(stalled.text.length).toBe(reader.text.length);
+  await eventually(
+    () => other.offset,
+    (offset) => offset === endOffset,
+    { what: 'the other one is at the end' },
+  );
+  expect(other.breaks).toBe(0);
+  expect(endOffset).toBeGreaterThan(50_000_000);
+  const since = performance.now();
+  proxy.release();
+  await eventually(
+    () => stalled.offset,
+    (offset) => offset === endOffset,
+    { what: 'the stalled one is at the end' },
+  );
+  // Promised: 300 ms.
+  expect(performance.now() - since).toBeLessThan(SLACK * 300);
+  // What was on its way, and a screen.
+  expect(proxy.bytesDown - down).toBeLessThan(2 * 1024 * 1024);
   expect(stalled.breaks).toBe(0);
-});
+  expect(stalled.events.some((event) => event.type === 'snapshot' && event.reason === 'behind')).toBe(true);
+  expect(stalled.events.some(({ type }) => type === 'exit')).toBe(true);
+}, 120_000);
 
 test('a viewer so far behind that what it has not seen is trimmed gets the present screen on the same attachment, and goes on from there', async () => {
   await using server = await startTestServer();
@@ -275,8 +293,3 @@ test('a wrong token is told apart from a dead server: the client stops', async (
   expect(client.state()).toBe('signed-out');
   await client.close();
 });
-
-async function residentBytes(pid: number): Promise<number> {
-  const { readFile } = await import('node:fs/promises');
-  return Number(/VmRSS:\s+(\d+) kB/.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
-}

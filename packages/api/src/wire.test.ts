@@ -37,7 +37,7 @@ test('an empty state of a snapshot arrives as empty bytes', () => {
     result: {
       type: 'data',
       id: 'x',
-      data: { id: 'x', data: { type: 'snapshot', offset: 0, cols: 80, rows: 24, state: new Uint8Array(0), reason: 'attach' } },
+      data: { id: 'x', data: { type: 'snapshot', offset: 0, run: 1, cols: 80, rows: 24, state: new Uint8Array(0), reason: 'attach' } },
     },
   };
   expect(wireEncoder.decode(frameOf(message) as Uint8Array)).toEqual(message);

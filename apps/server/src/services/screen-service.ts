@@ -34,8 +34,20 @@ const ENTRY = fileURLToPath(import.meta.url).endsWith('.ts') ? '../screens/main.
 type StoredPlace = Omit<Checkpoint, 'state' | 'sessionId'>;
 
 type Question =
-  | { readonly type: 'snapshot'; readonly sessionId: string; readonly scrollback: number; readonly minOffset: number }
-  | { readonly type: 'rows'; readonly sessionId: string; readonly format: 'text' | 'ansi'; readonly minOffset: number };
+  | {
+      readonly type: 'snapshot';
+      readonly sessionId: string;
+      readonly scrollback: number;
+      readonly minOffset: number;
+      readonly timeoutMs: number;
+    }
+  | {
+      readonly type: 'rows';
+      readonly sessionId: string;
+      readonly format: 'text' | 'ansi';
+      readonly minOffset: number;
+      readonly timeoutMs: number;
+    };
 
 type Answer = Extract<FromScreens, { type: 'snapshot' | 'rows' }>;
 
@@ -109,13 +121,17 @@ export class ScreenService {
     return this.#stored.get(sessionId)?.preview ?? [];
   }
 
-  /** The screen at the end of the stream as it is now, or later. HOST_UNREACHABLE when it cannot be had in time. */
-  async snapshot(session: HostSession, scrollback: number): Promise<SnapshotReply> {
+  /** The screen at the end of the stream as it is now, or later; with `wanted` any at its offset or later. HOST_UNREACHABLE when it cannot be had in time. */
+  async snapshot(
+    session: HostSession,
+    scrollback: number,
+    wanted: { readonly minOffset: number; readonly timeoutMs: number } = { minOffset: session.endOffset, timeoutMs: SNAPSHOT_TIMEOUT_MS },
+  ): Promise<SnapshotReply> {
     const stored = await this.#current(session);
     if (stored && scrollback >= FULL_SCROLLBACK) return stored;
     const fewer = stored && this.#read(session.id, () => packState(withScrollback(unpackState(stored.state), scrollback)));
     if (stored && fewer) return { ...stored, state: fewer };
-    const reply = await this.#ask({ type: 'snapshot', sessionId: session.id, scrollback, minOffset: session.endOffset });
+    const reply = await this.#ask({ type: 'snapshot', sessionId: session.id, scrollback, ...wanted });
     if (reply.type !== 'snapshot') throw new ApiError('INTERNAL', 'The screens process answered something else.');
     return reply.snapshot;
   }
@@ -124,7 +140,7 @@ export class ScreenService {
     const stored = minOffset <= session.endOffset ? await this.#current(session) : null;
     const rows = stored && this.#read(session.id, () => rowsOf(unpackState(stored.state), format));
     if (stored && rows) return { ...stored, ...rows };
-    const reply = await this.#ask({ type: 'rows', sessionId: session.id, format, minOffset });
+    const reply = await this.#ask({ type: 'rows', sessionId: session.id, format, minOffset, timeoutMs: SNAPSHOT_TIMEOUT_MS });
     if (reply.type !== 'rows') throw new ApiError('INTERNAL', 'The screens process answered something else.');
     return reply.screen;
   }
@@ -177,9 +193,9 @@ export class ScreenService {
     const timer = setTimeout(() => {
       this.#pending.delete(id);
       reject(new ApiError('HOST_UNREACHABLE', 'The screen is not ready yet.'));
-    }, SNAPSHOT_TIMEOUT_MS + ANSWER_EXTRA_MS);
+    }, question.timeoutMs + ANSWER_EXTRA_MS);
     this.#pending.set(id, { child: this.#child, resolve, reject, timer });
-    this.#tell({ ...question, id, timeoutMs: SNAPSHOT_TIMEOUT_MS });
+    this.#tell({ ...question, id });
     return promise;
   }
 

@@ -1,23 +1,24 @@
-// Owns one attachment of a viewer: where it is, what it has acknowledged, and what wakes its stream. No I/O.
+// Owns one attachment of a viewer: what it has acknowledged, what waits for it beside the stream, and what wakes its stream. No I/O.
 import type { AttachEvent } from '@cotg/api';
+import { FlowWindow } from './flow-window.ts';
 
-/** Output sent and not yet parsed by the viewer's terminal. A stalled viewer costs at most this; the journal holds the rest. */
-export const WINDOW_BYTES = 256 * 1024;
 /** Events that the journal does not keep (title, control, notice) waiting for a slow viewer; the newest of a kind counts. */
 const MAX_NOTES = 16;
 
 export class Viewer {
   readonly id: string;
+  readonly flow: FlowWindow;
   readonly #ended = new AbortController();
   #acked = 0;
-  #sent = 0;
   #notes: AttachEvent[] = [];
   #wake: (() => void) | undefined;
   #woken = false;
   #resync = false;
 
-  constructor(id: string) {
+  /** `earlier`: what was learnt of this viewer's link. */
+  constructor(id: string, earlier?: FlowWindow) {
     this.id = id;
+    this.flow = new FlowWindow({ earlier });
   }
 
   get signal(): AbortSignal {
@@ -30,26 +31,14 @@ export class Viewer {
     this.wake();
   }
 
-  begin(offset: number): void {
-    this.#acked = offset;
-    this.#sent = offset;
-  }
-
-  sent(offset: number): void {
-    this.#sent = offset;
+  /** Everything before it has been parsed, as far as the viewer said. */
+  get acked(): number {
+    return this.#acked;
   }
 
   acknowledge(offset: number): void {
-    // Cumulative, and never beyond what was sent: a wrong number must not open the window.
-    const acked = Math.min(offset, this.#sent);
-    if (acked <= this.#acked) return;
-    this.#acked = acked;
-    this.wake();
-  }
-
-  /** Bytes that may be sent now. */
-  room(): number {
-    return Math.max(0, WINDOW_BYTES - (this.#sent - this.#acked));
+    this.#acked = Math.max(this.#acked, offset);
+    if (this.flow.acknowledge(offset)) this.wake();
   }
 
   note(event: AttachEvent): void {
@@ -79,14 +68,18 @@ export class Viewer {
     this.#wake?.();
   }
 
-  /** Resolves at the next wake; at once when one came since the last call. */
-  async woken(): Promise<void> {
+  /** Resolves at the next wake, at once when one came since the last call, and after `ms` at the latest: false then. */
+  async woken(ms?: number): Promise<boolean> {
     if (!this.#woken) {
+      const timer = ms === undefined ? undefined : setTimeout(() => this.#wake?.(), ms);
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
       this.#wake = undefined;
+      clearTimeout(timer);
     }
+    const wasWoken = this.#woken;
     this.#woken = false;
+    return wasWoken;
   }
 }

@@ -1,13 +1,19 @@
 // Owns who looks at one session: its viewers, which of them sets the size, and the feed they share. No transports.
 import type { AttachEvent } from '@cotg/api';
+import type { FlowWindow } from './flow-window.ts';
 import { SessionFeed } from './session-feed.ts';
 import type { HostLink } from './host-link.ts';
 import { Viewer } from './viewer.ts';
+
+/** Viewers whose links are remembered for a session. */
+const MAX_FLOWS = 64;
 
 export class SessionViewers {
   readonly feed: SessionFeed;
   /** In order of arrival. */
   readonly #viewers = new Map<string, Viewer>();
+  /** Of viewers that were here, newest last: somebody who comes back has most likely the same link. */
+  readonly #flows = new Map<string, FlowWindow>();
   #controller: string | null = null;
 
   constructor(host: HostLink, sessionId: string) {
@@ -29,7 +35,11 @@ export class SessionViewers {
   /** A viewer that attaches again replaces its own older attachment, whose socket may be dead without knowing. */
   add(viewerId: string): Viewer {
     this.#viewers.get(viewerId)?.end();
-    const viewer = new Viewer(viewerId);
+    const viewer = new Viewer(viewerId, this.#flows.get(viewerId));
+    this.#flows.delete(viewerId);
+    this.#flows.set(viewerId, viewer.flow);
+    const [oldest] = this.#flows.keys();
+    if (this.#flows.size > MAX_FLOWS && oldest !== undefined) this.#flows.delete(oldest);
     this.#viewers.delete(viewerId);
     this.#viewers.set(viewerId, viewer);
     if (this.#controller === null || !this.#viewers.has(this.#controller)) this.#setController(viewerId);

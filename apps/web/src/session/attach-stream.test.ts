@@ -13,6 +13,7 @@ function hello(endOffset: number, size = { cols: 50, rows: 30 }): AttachEvent {
 const snapshot = (offset: number): AttachEvent => ({
   type: 'snapshot',
   offset,
+  run: 1,
   cols: 50,
   rows: 30,
   state: new Uint8Array(0),
@@ -23,6 +24,7 @@ const screenOf = (text: string): ScreenState => ({ titles: { window: text } }) a
 const screen = (offset: number, text: string, size = { cols: 50, rows: 30 }): AttachEvent => ({
   type: 'snapshot',
   offset,
+  run: 1,
   ...size,
   state: bytes(text),
   reason: 'attach',
@@ -301,7 +303,7 @@ test('a snapshot replaces the screen, and output goes on behind it', async () =>
   expect(terminal.text).toBe('seven hundred ok.');
   expect(parsed).toEqual([700, 704]);
   await vi.advanceTimersByTimeAsync(1000);
-  expect(api.acks).toEqual([704]);
+  expect(api.acks).toEqual([700, 704]);
   expect(stream.receivedOffset).toBe(704);
 });
 

@@ -273,26 +273,33 @@ export class AttachStream {
   }
 
   /** The viewer's terminal is replaced: by the state's, or by a blank one. */
-  #begin({ offset, cols, rows }: Snapshot, state?: ScreenState): void {
+  #begin({ offset, run, cols, rows }: Snapshot, state?: ScreenState): void {
     const { terminal } = this.#options;
     this.#content += 1;
+    // Seams that the screen stands for are not sent.
+    if (run > this.#run) this.#options.onFact({ type: 'seam', offset, run, note: '' });
+    this.#run = run;
     this.#guard.startAt(offset);
     this.#acknowledger.startAt(offset);
     this.#setSize({ cols, rows });
-    if (!state) {
-      terminal.reset(cols, rows);
-      this.#write(new Uint8Array(0), offset);
-      return;
-    }
     const content = this.#content;
-    terminal.restore(state, {
-      done: () => {
-        if (content !== this.#content) return;
+    const done = (): void => {
+      if (content !== this.#content) return;
+      if (state) {
         this.#failedSnapshots = 0;
         this.#asksForBytes = false;
-        this.#options.onParsed(offset);
-        this.#proveWhenQuiet(offset);
-      },
+      }
+      this.#acknowledger.shown(offset);
+      this.#options.onParsed(offset);
+      this.#proveWhenQuiet(offset);
+    };
+    if (!state) {
+      terminal.reset(cols, rows);
+      terminal.write(new Uint8Array(0), done);
+      return;
+    }
+    terminal.restore(state, {
+      done,
       failed: (error) => {
         if (content === this.#content) this.#snapshotFailed(error);
       },
@@ -328,7 +335,7 @@ export class AttachStream {
     this.#options.terminal.write(bytes, () => {
       // A snapshot in between began another content, whose own bytes come later in the same queue.
       if (content !== this.#content) return;
-      this.#acknowledger.parsed(endOffset);
+      this.#acknowledger.parsed(endOffset, endOffset === this.#guard.expected && !this.#unpacking);
       this.#options.onParsed(endOffset);
       this.#proveWhenQuiet(endOffset);
     });

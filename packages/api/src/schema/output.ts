@@ -80,7 +80,8 @@ export type Bytes = Uint8Array;
 
 /**
  * What a viewer gets. `hello` first after every (re)subscribe. `output` is contiguous: the offset of its first byte is
- * where the event before it ended. A `snapshot` replaces the viewer's terminal; empty `state` means a blank one.
+ * where the event before it ended. A `snapshot` replaces the viewer's terminal; empty `state` means a blank one. Output and snapshots are
+ * acknowledged by `ack` once they are parsed: what is sent keeps to what comes back.
  */
 export type AttachEvent =
   | {
@@ -99,6 +100,8 @@ export type AttachEvent =
   | {
       readonly type: 'snapshot';
       readonly offset: number;
+      /** Run that it shows; seams before it are not sent. */
+      readonly run: number;
       readonly cols: number;
       readonly rows: number;
       readonly state: Bytes;

@@ -1,0 +1,308 @@
+// Owns the stream of one viewer: hello, then the screen or what was missed, then what comes, without gap or overlap, within its window.
+// A loop that pulls: nothing is queued for a viewer that does not read. One that is too far behind for its link goes on with the present screen.
+import { ApiError, formatEventId } from '@cotg/api';
+import type { Attach, AttachEvent, Backlog, PlacedEvent } from '@cotg/api';
+import { HostRequestError } from '@cotg/pty/client';
+import type { HostSession } from '@cotg/pty/client';
+import { EMULATOR_VERSION } from '@cotg/screen';
+import { messageOf } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { RowsReply, SnapshotReply } from '../screens/messages.ts';
+import { endOf, eventOf, joinOutput } from './attach-events.ts';
+import { behind } from './entries.ts';
+import type { StreamEntry, StreamPosition } from './entries.ts';
+import { readHistory } from './history-reader.ts';
+import type { HostLink } from './host-link.ts';
+import { pause } from './pause.ts';
+import { resumePosition } from './resume-position.ts';
+import type { Viewer } from './viewer.ts';
+import type { SessionViewers } from './viewers.ts';
+
+/** One event carries at most this much output: a key's echo never waits long behind one. */
+const EVENT_BYTES = 64 * 1024;
+/** A client that acknowledges without reading fills its socket's buffer instead of its window: wait for that too. */
+const MAX_SOCKET_BACKLOG_BYTES = 512 * 1024;
+const BACKLOG_POLL_MS = 20;
+/** Lines above the screen that come with it; older ones are read in the history. */
+const MAX_SCROLLBACK_LINES = 1000;
+/** From this rate on (bytes/s) a screen brings its lines along in the middle of a flood; below, once it is over. */
+const QUICK_LINK = 1_000_000;
+/** Nothing has come for so long (ms): the lines that were left out are sent. */
+const SETTLED_MS = 300;
+/** An emulator that is not ahead of the viewer within this time (ms) is no help; it is asked again after as long. */
+const SKIP_TIMEOUT_MS = 250;
+/** A viewer that is skipping acknowledges each screen before it gets the next. One that never does goes on after this (ms), within its window. */
+const SCREEN_ACK_MS = 5000;
+
+export const PAUSED: AttachEvent = {
+  type: 'notice',
+  code: 'STORAGE_PAUSED',
+  message: 'History is paused: this computer cannot store output now. The terminal goes on; what it prints meanwhile may be missing later.',
+};
+/** An empty message takes the notice away. */
+export const RESUMED: AttachEvent = { type: 'notice', code: 'STORAGE_RESUMED', message: '' };
+
+type SnapshotEvent = Extract<AttachEvent, { type: 'snapshot' }>;
+
+interface PlacedSnapshot {
+  readonly event: SnapshotEvent;
+  readonly mark: number;
+}
+
+/** How recent a screen must be, and how long it may take. */
+interface Wanted {
+  readonly minOffset: number;
+  readonly timeoutMs: number;
+}
+
+/** Where screens come from. */
+export interface Screens {
+  snapshot(session: HostSession, scrollback: number, wanted?: Wanted): Promise<SnapshotReply>;
+  rows(session: HostSession, format: 'text' | 'ansi', minOffset: number): Promise<RowsReply>;
+}
+
+export interface ViewerStreamOptions {
+  readonly request: Attach;
+  /** As it was when the viewer came. */
+  readonly session: HostSession;
+  readonly viewers: SessionViewers;
+  readonly viewer: Viewer;
+  readonly backlog: Backlog;
+  readonly host: HostLink;
+  readonly screens: Screens;
+  readonly log: Logger;
+  /** The session now. UNKNOWN_SESSION. */
+  readonly look: () => Promise<HostSession>;
+  readonly hello: (session: HostSession, lastInput: number) => AttachEvent;
+  readonly isPaused: () => boolean;
+}
+
+export class ViewerStream {
+  readonly #options: ViewerStreamOptions;
+  #run: number;
+  #position: StreamPosition;
+  #ephemeral = 0;
+  /** A screen that was sent instead of output, and until when its acknowledgement is waited for (ms). */
+  #awaited: { readonly offset: number; readonly untilMs: number } | undefined;
+  #lacksLines = false;
+  #nextSkipMs = 0;
+
+  constructor(options: ViewerStreamOptions) {
+    this.#options = options;
+    this.#run = options.session.run;
+    this.#position = { offset: 0, mark: 0 };
+  }
+
+  async *events(): AsyncGenerator<PlacedEvent> {
+    const { viewer, isPaused } = this.#options;
+    yield* this.#begin();
+    if (isPaused()) viewer.note(PAUSED);
+    while (!viewer.signal.aborted) yield* this.#next();
+  }
+
+  async *#begin(): AsyncGenerator<PlacedEvent> {
+    const { request, viewer, hello, host } = this.#options;
+    const session = await this.#takeSize(this.#options.session);
+    const known = resumePosition(request, session);
+    const { reply } = await host.request('lastInput', { sessionId: request.sessionId, viewerId: request.viewerId });
+    // Without a position the id names none (run 0): whoever is cut off before the snapshot begins anew.
+    if (known === undefined) this.#run = 0;
+    else this.#position = known;
+    yield this.#place(hello(session, reply.lastInput));
+    this.#run = session.run;
+    const isFar = known !== undefined && session.endOffset - known.offset > viewer.flow.farBytes;
+    if (known && !isFar) return;
+    const asked = request.lastEventId !== undefined || request.have !== undefined;
+    yield this.#replace(await this.#snapshot(session, isFar ? 'behind' : asked ? 'gap' : 'attach'));
+  }
+
+  /** The first viewer of a session sets its size. */
+  async #takeSize(session: HostSession): Promise<HostSession> {
+    const { request, viewers, viewer, host } = this.#options;
+    const { cols, rows } = request;
+    if (viewers.controller !== viewer.id || cols === undefined || rows === undefined) return session;
+    const alive = session.state === 'running' || session.state === 'starting';
+    if (!alive || (session.cols === cols && session.rows === rows)) return session;
+    const { reply } = await host.request('resize', { sessionId: session.id, cols, rows });
+    return reply.session;
+  }
+
+  /** What comes next, or a wait for it. */
+  async *#next(): AsyncGenerator<PlacedEvent> {
+    const { viewers, viewer, backlog, look } = this.#options;
+    if (viewer.takeResync()) {
+      const mended = await this.#presentScreen(await look(), 'resync', this.#lines());
+      if (mended) {
+        yield this.#replace(mended);
+        return;
+      }
+    }
+    const note = viewer.takeNote();
+    if (note) {
+      yield this.#place(note);
+      return;
+    }
+    const room = viewer.flow.room();
+    if (room === 0 || this.#isAwaited()) {
+      await viewer.woken(this.#awaited && this.#awaited.untilMs - performance.now());
+      return;
+    }
+    if (backlog.bufferedBytes() > MAX_SOCKET_BACKLOG_BYTES) {
+      await pause(BACKLOG_POLL_MS, viewer.signal);
+      return;
+    }
+    if (this.#isTooFar()) {
+      const skipped = await this.#skip();
+      if (skipped) {
+        yield* this.#instead(skipped.session, skipped.snapshot);
+        return;
+      }
+    }
+    const ahead = viewers.feed.ahead(this.#position, Math.min(room, viewer.flow.eventBytes, EVENT_BYTES));
+    if (ahead.kind === 'end') {
+      yield* this.#rest();
+      return;
+    }
+    const batch = ahead.kind === 'entries' ? ahead.entries : await this.#olderEntries(ahead.ringStart, room);
+    if (batch === 'trimmed') {
+      // So far behind that it is not kept any more: the present is what there is.
+      const session = await look();
+      yield* this.#instead(session, await this.#snapshot(session, 'behind'));
+      return;
+    }
+    yield* this.#send(batch);
+  }
+
+  /** Everything was sent. */
+  async *#rest(): AsyncGenerator<PlacedEvent> {
+    const { viewer, look } = this.#options;
+    const woken = await viewer.woken(this.#lacksLines ? SETTLED_MS : undefined);
+    if (woken || viewer.signal.aborted || !this.#lacksLines) return;
+    this.#lacksLines = false;
+    const whole = await this.#presentScreen(await look(), 'behind', viewer.flow.linesThatFit(this.#lines()));
+    if (whole) yield this.#replace(whole);
+  }
+
+  async *#send(batch: readonly StreamEntry[]): AsyncGenerator<PlacedEvent> {
+    const { viewer, look } = this.#options;
+    for (const entry of joinOutput(batch, EVENT_BYTES)) {
+      // What follows was never stored, but the emulator may have seen it: its screen is better than a hole.
+      const isGap = entry.kind === 'mark' && entry.entry.kind === 'gap' && entry.entry.lostBytes > 0;
+      const screen = isGap ? await this.#presentScreen(await look(), 'gap', this.#lines()) : undefined;
+      if (screen) {
+        yield this.#replace(screen);
+        return;
+      }
+      this.#position = behind(this.#position, entry);
+      if (entry.kind === 'mark' && entry.entry.kind === 'seam') this.#run = entry.entry.run;
+      const event = eventOf(entry);
+      if (!event) continue;
+      if (entry.kind === 'output') viewer.flow.sent(this.#position.offset, entry.bytes.length);
+      yield this.#place(event, entry.kind === 'output');
+      if (viewer.signal.aborted) return;
+    }
+  }
+
+  #isAwaited(): boolean {
+    if (this.#awaited && (this.#options.viewer.acked >= this.#awaited.offset || performance.now() >= this.#awaited.untilMs))
+      this.#awaited = undefined;
+    return this.#awaited !== undefined;
+  }
+
+  #isTooFar(): boolean {
+    const { viewers, viewer } = this.#options;
+    const { end } = viewers.feed;
+    return end !== undefined && end.offset - this.#position.offset > viewer.flow.farBytes && performance.now() >= this.#nextSkipMs;
+  }
+
+  /** The present screen for a viewer that its link keeps behind; undefined when the emulator is not ahead of it. */
+  async #skip(): Promise<{ session: HostSession; snapshot: PlacedSnapshot } | undefined> {
+    const { viewer, look } = this.#options;
+    const { flow } = viewer;
+    const session = await look();
+    const wanted = this.#lines();
+    const lines = (flow.bytesPerSecond ?? Infinity) >= QUICK_LINK ? wanted : 0;
+    // At least half of what is too far: less would be skipped again and again.
+    const minOffset = Math.min(session.endOffset, this.#position.offset + Math.ceil(flow.farBytes / 2));
+    const snapshot = await this.#presentScreen(session, 'behind', lines, { minOffset, timeoutMs: SKIP_TIMEOUT_MS });
+    if (!snapshot) {
+      this.#nextSkipMs = performance.now() + SKIP_TIMEOUT_MS;
+      return undefined;
+    }
+    if (lines < wanted) this.#lacksLines = true;
+    return { session, snapshot };
+  }
+
+  /** A screen in the place of output that was not sent. */
+  *#instead(session: HostSession, snapshot: PlacedSnapshot): Generator<PlacedEvent> {
+    yield this.#replace(snapshot);
+    this.#awaited = { offset: snapshot.event.offset, untilMs: performance.now() + SCREEN_ACK_MS };
+    // That it has ended may be among what the screen stands for.
+    const end = endOf(session);
+    if (end && this.#position.mark >= session.lastMark) yield this.#place(end);
+  }
+
+  #replace({ event, mark }: PlacedSnapshot): PlacedEvent {
+    this.#position = { offset: event.offset, mark };
+    this.#run = event.run;
+    this.#options.viewer.flow.sent(event.offset, event.state.length);
+    return this.#place(event);
+  }
+
+  /** Output names its place by itself; what stands at the same offset as something else is told apart by a number. */
+  #place(event: AttachEvent, isOutput = false): PlacedEvent {
+    if (!isOutput) this.#ephemeral += 1;
+    return { id: formatEventId({ run: this.#run, ...this.#position }, this.#ephemeral), event };
+  }
+
+  #lines(): number {
+    return Math.min(this.#options.request.scrollback ?? MAX_SCROLLBACK_LINES, MAX_SCROLLBACK_LINES);
+  }
+
+  /** The screen as it is; when it cannot be had, the one at the first kept byte, and everything behind it as bytes. */
+  async #snapshot(session: HostSession, reason: SnapshotEvent['reason']): Promise<PlacedSnapshot> {
+    const { viewer, host } = this.#options;
+    const present = await this.#presentScreen(session, reason, viewer.flow.linesThatFit(this.#lines()));
+    if (present) return present;
+    const { reply, body } = await host.request('base', { sessionId: session.id });
+    const { offset, mark, run, cols, rows, version } = reply.base ?? { ...session, offset: 0, mark: 0, run: 1, version: '' };
+    const state = version === EMULATOR_VERSION ? body : new Uint8Array(0);
+    return { event: { type: 'snapshot', offset, run, cols, rows, state, reason }, mark };
+  }
+
+  /** Undefined when the screens process cannot give it in time. */
+  async #presentScreen(
+    session: HostSession,
+    reason: SnapshotEvent['reason'],
+    lines: number,
+    wanted?: Wanted,
+  ): Promise<PlacedSnapshot | undefined> {
+    const { screens, log } = this.#options;
+    try {
+      const { offset, cols, rows, state, run, mark } = await screens.snapshot(session, lines, wanted);
+      return { event: { type: 'snapshot', offset, run, cols, rows, state, reason }, mark };
+    } catch (error) {
+      const words = [{ session: session.id, error: messageOf(error) }, 'no screen to show; going on with what is kept'] as const;
+      if (wanted) log.debug(...words);
+      else log.warn(...words);
+      return undefined;
+    }
+  }
+
+  /** One page from the journal, no more than fits the window: the viewer has fallen behind the ring. */
+  async #olderEntries(ringStart: StreamPosition, room: number): Promise<readonly StreamEntry[] | 'trimmed'> {
+    const { request, viewer, host } = this.#options;
+    const position = this.#position;
+    const toOffset = Math.min(ringStart.offset, position.offset + room);
+    try {
+      const pages = readHistory(host, { sessionId: request.sessionId, from: position, toOffset, pageBytes: room }, viewer.signal);
+      for await (const page of pages) return page;
+    } catch (error) {
+      if (error instanceof ApiError && error.cause instanceof HostRequestError && error.cause.code === 'TRIMMED') return 'trimmed';
+      throw error;
+    }
+    if (viewer.signal.aborted) return [];
+    // Nothing lies between: the marks of this very offset are all seen. Go on where the ring begins.
+    throw new ApiError('INTERNAL', `No history between ${position.offset} and ${ringStart.offset}.`);
+  }
+}
