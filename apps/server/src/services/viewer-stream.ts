@@ -31,7 +31,10 @@ const QUICK_LINK = 1_000_000;
 const SETTLED_MS = 300;
 /** An emulator that is not ahead of the viewer within this time (ms) is no help; it is asked again after as long. */
 const SKIP_TIMEOUT_MS = 250;
-/** A viewer that is skipping acknowledges each screen before it gets the next. One that never does goes on after this (ms), within its window. */
+/** A viewer that is skipping gets the next screen when the last one was acknowledged or must have left the link's queue: this much longer than that
+    takes, and not more often than this (ms). One whose link is unknown and that never acknowledges goes on after the last (ms), within its window. */
+const LEFT_QUEUE = 1.5;
+const SCREEN_INTERVAL_MS = 100;
 const SCREEN_ACK_MS = 5000;
 
 export const PAUSED: AttachEvent = {
@@ -235,8 +238,11 @@ export class ViewerStream {
 
   /** A screen in the place of output that was not sent. */
   *#instead(session: HostSession, snapshot: PlacedSnapshot): Generator<PlacedEvent> {
+    const { bytesPerSecond } = this.#options.viewer.flow;
+    const { offset, state } = snapshot.event;
+    const onTheLinkMs = bytesPerSecond === undefined ? SCREEN_ACK_MS : (LEFT_QUEUE * state.length * 1000) / bytesPerSecond;
     yield this.#replace(snapshot);
-    this.#awaited = { offset: snapshot.event.offset, untilMs: performance.now() + SCREEN_ACK_MS };
+    this.#awaited = { offset, untilMs: performance.now() + Math.min(SCREEN_ACK_MS, Math.max(SCREEN_INTERVAL_MS, onTheLinkMs)) };
     // That it has ended may be among what the screen stands for.
     const end = endOf(session);
     if (end && this.#position.mark >= session.lastMark) yield this.#place(end);
