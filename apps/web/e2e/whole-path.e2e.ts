@@ -221,6 +221,45 @@ test('the tab is closed and the server restarted: the page opens the same sessio
   expect((await factsOf(id)).pid).toBe(pid);
 });
 
+test('a second device sees the first one’s grid whole, takes the size over with a tap, and gives it back when it leaves', async ({
+  page,
+  browser,
+}) => {
+  await letIn(page, stage);
+  const id = await startSession(page);
+  const phone = await factsOf(id);
+  const context = await browser.newContext({ viewport: { width: 1100, height: 700 }, hasTouch: true });
+  try {
+    const desk = await context.newPage();
+    await letIn(desk, stage);
+    await desk.goto(`${stage.url}/s/${id}`);
+    await expectLive(desk);
+    await expect(terminalOf(desk)).toHaveAttribute('data-controller', 'false');
+    await enter(page, 'stty size');
+    await expectText(desk, `${phone.rows} ${phone.cols}`);
+    expect(await factsOf(id)).toMatchObject({ cols: phone.cols, rows: phone.rows });
+    await picture(desk, 'sized-elsewhere');
+
+    await desk.getByTestId('take-control').tap();
+    await expect(terminalOf(desk)).toHaveAttribute('data-controller', 'true');
+    await expect(terminalOf(page)).toHaveAttribute('data-controller', 'false');
+    await expect.poll(async () => (await factsOf(id)).cols).toBeGreaterThan(100);
+    await enter(desk, 'clear; stty size');
+    await expect
+      .poll(async () => {
+        const { rows, cols } = await factsOf(id);
+        return (await linesOf(page)).join('\n').includes(`${rows} ${cols}`);
+      })
+      .toBe(true);
+    await picture(page, 'sized-elsewhere-phone');
+  } finally {
+    await context.close();
+  }
+  // The latest other viewer takes over.
+  await expect(terminalOf(page)).toHaveAttribute('data-controller', 'true');
+  await expect.poll(async () => (await factsOf(id)).cols).toBe(phone.cols);
+});
+
 test('the network goes silent without closing: noticed within ten seconds, resumed without a gap', async ({ page }) => {
   await letIn(page, stage);
   const id = await startSession(page, 'bash --norc');

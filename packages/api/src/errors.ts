@@ -19,6 +19,7 @@ const TABLE = {
   SESSION_ALIVE: { status: 409, trpc: 'CONFLICT', retryable: false },
   INPUT_GAP: { status: 409, trpc: 'CONFLICT', retryable: true },
   NOT_CONTROLLER: { status: 409, trpc: 'CONFLICT', retryable: false },
+  NOT_ATTACHED: { status: 409, trpc: 'CONFLICT', retryable: true },
   TOO_LARGE: { status: 413, trpc: 'PAYLOAD_TOO_LARGE', retryable: false },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, trpc: 'UNSUPPORTED_MEDIA_TYPE', retryable: false },
   TOO_MANY_SESSIONS: { status: 429, trpc: 'TOO_MANY_REQUESTS', retryable: true },

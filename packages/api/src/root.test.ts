@@ -41,6 +41,7 @@ const RIGHTS: Readonly<Record<string, string>> = {
   'session.input': 'type',
   'session.ack': 'watch',
   'session.resize': 'type',
+  'session.takeControl': 'type',
   'session.screen': 'watch',
   'system.backup': 'admin',
   'system.importLegacy': 'admin',
@@ -74,6 +75,7 @@ test('a device that may only watch can neither start, type, size nor let others 
     () => api.session.remove({ sessionId }),
     () => api.session.input({ sessionId, viewerId, n: 1, data: 'x' }),
     () => api.session.resize({ sessionId, viewerId, cols: 80, rows: 24 }),
+    () => api.session.takeControl({ sessionId, viewerId, cols: 80, rows: 24 }),
     () => api.pairing.start(),
   ]) {
     const error: unknown = await call().then(

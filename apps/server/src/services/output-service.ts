@@ -1,5 +1,5 @@
 // Owns who looks at which session: attach, input, acknowledgements, sizes. What a viewer gets is in viewer-stream.ts. Implements OutputPort.
-import { ApiError } from '@cotg/api';
+import { ApiError, may } from '@cotg/api';
 import type {
   Ack,
   Attach,
@@ -15,6 +15,7 @@ import type {
   Screen,
   ScreenRequest,
   Session,
+  TakeControl,
 } from '@cotg/api';
 import type { HostSession, StorageState } from '@cotg/pty/client';
 import type { ScreenFact } from '@cotg/screen';
@@ -23,6 +24,7 @@ import { eventOfFact } from './attach-events.ts';
 import type { ReconnectCounts } from './metrics-service.ts';
 import type { HostLink } from './host-link.ts';
 import { Reconnects } from './reconnects.ts';
+import { Resizes } from './resizes.ts';
 import { isUpToDate } from './resume-position.ts';
 import { ScreenComparer } from './screen-comparer.ts';
 import { ScriptInput } from './script-input.ts';
@@ -48,11 +50,15 @@ export class OutputService implements OutputPort {
   readonly #scripts: ScriptInput;
   readonly #comparer: ScreenComparer;
   readonly #reconnects = new Reconnects();
+  readonly #resizes: Resizes;
   #isPaused = false;
 
   constructor(options: OutputServiceOptions) {
     this.#options = options;
     this.#comparer = new ScreenComparer({ screens: options.screens, look: (id) => this.#hostSession(id), log: options.log });
+    this.#resizes = new Resizes(
+      async (id, { cols, rows }) => (await options.host.request('resize', { sessionId: id, cols, rows })).reply.session,
+    );
     this.#scripts = new ScriptInput({
       send: (input) => this.input(input),
       lastInput: async (sessionId, viewerId) => (await options.host.request('lastInput', { sessionId, viewerId })).reply.lastInput,
@@ -100,10 +106,10 @@ export class OutputService implements OutputPort {
     return this.#sessions.get(sessionId)?.count ?? 0;
   }
 
-  async *attach(request: Attach, _caller: Caller, backlog: Backlog, signal: AbortSignal): AsyncGenerator<PlacedEvent> {
+  async *attach(request: Attach, caller: Caller, backlog: Backlog, signal: AbortSignal): AsyncGenerator<PlacedEvent> {
     const session = await this.#hostSession(request.sessionId);
     const viewers = this.#acquire(request.sessionId);
-    const viewer = viewers.add(request.viewerId);
+    const viewer = viewers.add(request.viewerId, may(caller, 'type'));
     const onAbort = (): void => viewer.end();
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) viewer.end();
@@ -177,8 +183,14 @@ export class OutputService implements OutputPort {
     if (this.#sessions.get(request.sessionId)?.controller !== request.viewerId) {
       throw new ApiError('NOT_CONTROLLER', 'Another viewer sets the size of this session.');
     }
-    const { reply } = await this.#options.host.request('resize', { sessionId: request.sessionId, cols: request.cols, rows: request.rows });
-    return this.#options.view(reply.session);
+    return this.#options.view(await this.#resizes.resize(request.sessionId, request));
+  }
+
+  async takeControl(request: TakeControl, _caller: Caller): Promise<Session> {
+    const viewers = this.#sessions.get(request.sessionId);
+    if (viewers?.get(request.viewerId) === undefined) throw new ApiError('NOT_ATTACHED', 'Only somebody who looks can set the size.');
+    viewers.takeControl(request.viewerId);
+    return this.#options.view(await this.#resizes.resize(request.sessionId, request));
   }
 
   #hello(session: HostSession, viewers: SessionViewers, lastInput: number): AttachEvent {
@@ -227,6 +239,7 @@ export class OutputService implements OutputPort {
     clearTimeout(this.#lingering.get(sessionId));
     this.#lingering.delete(sessionId);
     this.#scripts.forget(sessionId);
+    this.#resizes.forget(sessionId);
     const viewers = this.#sessions.get(sessionId);
     this.#sessions.delete(sessionId);
     viewers?.endAll();

@@ -15,10 +15,14 @@ export class Viewer {
   #woken = false;
   #resync = false;
 
+  /** It may set the size. */
+  readonly maySize: boolean;
+
   /** `earlier`: what was learnt of this viewer's link. */
-  constructor(id: string, earlier?: FlowWindow) {
+  constructor(id: string, options: { readonly maySize: boolean; readonly earlier?: FlowWindow | undefined }) {
     this.id = id;
-    this.flow = new FlowWindow({ earlier });
+    this.maySize = options.maySize;
+    this.flow = new FlowWindow({ earlier: options.earlier });
   }
 
   get signal(): AbortSignal {

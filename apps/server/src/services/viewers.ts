@@ -33,16 +33,17 @@ export class SessionViewers {
   }
 
   /** A viewer that attaches again replaces its own older attachment, whose socket may be dead without knowing. */
-  add(viewerId: string): Viewer {
+  add(viewerId: string, maySize: boolean): Viewer {
     this.#viewers.get(viewerId)?.end();
-    const viewer = new Viewer(viewerId, this.#flows.get(viewerId));
+    const viewer = new Viewer(viewerId, { maySize, earlier: this.#flows.get(viewerId) });
     this.#flows.delete(viewerId);
     this.#flows.set(viewerId, viewer.flow);
     const [oldest] = this.#flows.keys();
     if (this.#flows.size > MAX_FLOWS && oldest !== undefined) this.#flows.delete(oldest);
     this.#viewers.delete(viewerId);
     this.#viewers.set(viewerId, viewer);
-    if (this.#controller === null || !this.#viewers.has(this.#controller)) this.#setController(viewerId);
+    // Whoever may only look never sets the size.
+    if (maySize && (this.#controller === null || !this.#viewers.has(this.#controller))) this.#setController(viewerId);
     return viewer;
   }
 
@@ -50,7 +51,12 @@ export class SessionViewers {
     if (this.#viewers.get(viewer.id) !== viewer) return;
     this.#viewers.delete(viewer.id);
     // The latest other viewer takes over.
-    if (this.#controller === viewer.id) this.#setController([...this.#viewers.keys()].at(-1) ?? null);
+    if (this.#controller === viewer.id) this.#setController([...this.#viewers.values()].findLast(({ maySize }) => maySize)?.id ?? null);
+  }
+
+  /** Somebody has asked for it. The one before stays a viewer. */
+  takeControl(viewerId: string): void {
+    if (this.#controller !== viewerId) this.#setController(viewerId);
   }
 
   #setController(viewerId: string | null): void {

@@ -202,6 +202,14 @@ export function SessionPage(props: SessionPageProps): JSX.Element {
           </p>
         )}
       </Show>
+      <Show when={open()?.phase() === 'live' && open()?.isController() === false}>
+        <p class="notice with-action" role="status" data-testid="sized-elsewhere">
+          Sized for another device
+          <button type="button" class="button small" data-testid="take-control" onClick={() => open()?.takeControl()}>
+            Use this size
+          </button>
+        </p>
+      </Show>
       <TerminalView
         terminal={terminal}
         grid={open()?.grid()}
@@ -246,7 +254,7 @@ function PhaseWord(props: { readonly session: OpenSession }): JSX.Element {
       case 'ended':
         return 'Ended';
       default:
-        return props.session.isController() ? 'Live' : 'Sized for another device';
+        return 'Live';
     }
   };
   return (

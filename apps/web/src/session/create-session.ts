@@ -59,6 +59,8 @@ export interface OpenSession {
   typeBytes(bytes: string): boolean;
   /** The grid that fits this page now. */
   want(grid: Grid): void;
+  /** From now on this page sets the size, and it is the one that fits. */
+  takeControl(): void;
 }
 
 export interface OpenSessionOptions {
@@ -265,6 +267,10 @@ export function createSession(options: OpenSessionOptions): OpenSession {
     want: (next) => {
       wish = next;
       askForSize();
+    },
+    takeControl: () => {
+      // `control` tells whether it worked; in a cut there is nobody to ask.
+      client.api.session.takeControl.mutate({ sessionId, viewerId, ...wish }).catch(() => undefined);
     },
   };
 }

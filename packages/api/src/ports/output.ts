@@ -1,5 +1,5 @@
 // The port through which the API reaches a terminal's stream: viewers, input, size. Implemented by apps/server.
-import type { Ack, Attach, AttachEvent, Input, InputResult, Resize } from '../schema/output.ts';
+import type { Ack, Attach, AttachEvent, Input, InputResult, Resize, TakeControl } from '../schema/output.ts';
 import type { Screen, ScreenRequest } from '../schema/screen.ts';
 import type { Session } from '../schema/session.ts';
 import type { Caller } from '../caller.ts';
@@ -26,4 +26,6 @@ export interface OutputPort {
   screen(request: ScreenRequest): Promise<Screen>;
   /** NOT_CONTROLLER unless this viewer sets the size. */
   resize(request: Resize, caller: Caller): Promise<Session>;
+  /** From now on this viewer sets the size. NOT_ATTACHED when it is not there. */
+  takeControl(request: TakeControl, caller: Caller): Promise<Session>;
 }

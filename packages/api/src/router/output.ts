@@ -1,6 +1,6 @@
 // Owns the stream procedures: attach, input, ack, resize. Parse, call a port, nothing else.
 import { tracked } from '@trpc/server';
-import { ack, attach, input, inputResult, resize } from '../schema/output.ts';
+import { ack, attach, input, inputResult, resize, takeControl } from '../schema/output.ts';
 import type { AttachEvent } from '../schema/output.ts';
 import { screen, screenRequest } from '../schema/screen.ts';
 import { session } from '../schema/session.ts';
@@ -46,4 +46,8 @@ export const outputProcedures = {
     .input(resize)
     .output(session)
     .mutation(({ ctx, input: request }) => ctx.output.resize(request, ctx.caller)),
+  takeControl: typeProcedure
+    .input(takeControl)
+    .output(session)
+    .mutation(({ ctx, input: request }) => ctx.output.takeControl(request, ctx.caller)),
 };

@@ -75,6 +75,10 @@ export type Ack = z.infer<typeof ack>;
 export const resize = z.object({ sessionId, viewerId, cols: size, rows: size }).strict();
 export type Resize = z.infer<typeof resize>;
 
+/** This viewer sets the size from now on, and this is it. */
+export const takeControl = resize;
+export type TakeControl = Resize;
+
 /** Bytes of one event: binary on our own wire, base64 text when `attach` asked for it. */
 export type Bytes = Uint8Array;
 
