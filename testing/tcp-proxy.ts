@@ -26,6 +26,8 @@ export interface TcpProxy extends AsyncDisposable {
   /** Carries nothing for a while, and then all of it: who sends has to wait, as before a reader that does not read. */
   hold(): void;
   release(): void;
+  /** The address on this side from which new connections reach the target, as after a change of network: one of 127.0.0.0/8. */
+  setSource(address: string): void;
   /** Where new connections go. */
   setTarget(port: number): void;
   close(): Promise<void>;
@@ -111,6 +113,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   const links = new Set<{ sockets: [Socket, Socket]; pipes: [Pipe, Pipe] }>();
   const hanging = new Set<Socket>();
   let target = targetPort;
+  let source = '127.0.0.1';
   let silent = false;
   let bytesDown = 0;
 
@@ -122,7 +125,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       return;
     }
     client.setNoDelay(true);
-    const upstream = connect({ port: target, host: '127.0.0.1', allowHalfOpen: true });
+    const upstream = connect({ port: target, host: '127.0.0.1', localAddress: source, allowHalfOpen: true });
     upstream.setNoDelay(true);
     upstream.on('error', () => client.destroy());
     const link = {
@@ -176,6 +179,9 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       return bytesDown;
     },
     setConditions: (change) => void Object.assign(conditions, change),
+    setSource(address) {
+      source = address;
+    },
     setTarget(port) {
       target = port;
     },

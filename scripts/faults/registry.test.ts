@@ -5,7 +5,7 @@ import { ROOT } from '../bootstrap/clone.mjs';
 
 /** Faults with a promise of their own; a test that injects one begins its name with the number: "F23: …", "F14, F42: …". */
 const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, at) => from + at);
-const WANTED = [1, ...range(3, 11), ...range(14, 48), ...range(56, 58)].filter((number) => number !== 12 && number !== 13);
+const WANTED = [1, ...range(3, 54), ...range(56, 58)];
 
 /** Without a test so far. This list only shrinks: a number that has one must leave it. */
 const NOT_YET: number[] = [];

@@ -13,7 +13,7 @@ import type {
   RequestType,
   HostStatus,
 } from '@cotg/pty/client';
-import { HostRequestError } from '@cotg/pty/client';
+import { HostConnectionError, HostRequestError } from '@cotg/pty/client';
 import type { Logger } from '../log.ts';
 import { messageOf } from '../errors.ts';
 import { pause } from './pause.ts';
@@ -30,6 +30,8 @@ export interface HostLink {
   /** After every connect, with all sessions: what was followed before is not followed any more. */
   onConnected(listener: ConnectListener): () => void;
   connected(): boolean;
+  /** False while it is connected and says nothing: stopped, or starved. Told when that changes; returns how to stop. */
+  onAnswering(listener: (answers: boolean) => void): () => void;
   close(): Promise<void>;
 }
 
@@ -40,6 +42,15 @@ const MAX_RECONNECT_DELAY_MS = 5000;
 const SERVED_MS = 10_000;
 /** What only people do: viewers that come back by themselves prove nothing. */
 const USED: ReadonlySet<Ask> = new Set(['create', 'restart', 'input']);
+
+/** A living host answers this at once. Whoever looks is told within 5 s that it does not: between two questions, and for an answer (ms). */
+const WATCH_INTERVAL_MS = 1500;
+const WATCH_TIMEOUT_MS = 3000;
+/** While it does not answer, who only wants to know something waits no longer than this (ms). */
+const SILENT_READ_TIMEOUT_MS = 1000;
+const READS: ReadonlySet<Ask> = new Set(['list', 'status', 'lastInput']);
+const NOT_ANSWERING =
+  'The host does not answer: it is stopped, or this computer is very busy. Programs wait or run on, and nothing is lost.';
 
 const CODES: Readonly<Partial<Record<HostErrorCode, ApiErrorCode>>> = {
   BAD_REQUEST: 'BAD_INPUT',
@@ -64,7 +75,9 @@ export function apiErrorOf(error: unknown): ApiError {
       ? new ApiError(code, error.message, { cause: error })
       : new ApiError('INTERNAL', 'The host could not do that.', { cause: error });
   }
-  return new ApiError('HOST_UNREACHABLE', 'The host does not answer; trying again.', { cause: error });
+  const text =
+    error instanceof HostConnectionError && error.code === 'HOST_NOT_ANSWERING' ? NOT_ANSWERING : 'The host is away; trying again.';
+  return new ApiError('HOST_UNREACHABLE', text, { cause: error });
 }
 
 /** `connect` finds a living host or starts one. The first connection must succeed: throws what `connect` throws. */
@@ -75,7 +88,12 @@ export async function openHostLink(options: {
   const ended = new AbortController();
   const eventListeners = new Set<(event: HostEvent, body: Uint8Array) => void>();
   const connectListeners = new Set<ConnectListener>();
+  const answeringListeners = new Set<(answers: boolean) => void>();
   let client: HostClient | undefined;
+  let answers = true;
+  /** Settled when the host falls silent: whoever only reads waits no longer. */
+  let silence = Promise.withResolvers<never>();
+  silence.promise.catch(() => undefined);
   /** Attempts since a host has proved to serve. */
   let attempts = 0;
   let servesSinceMs = 0;
@@ -83,11 +101,41 @@ export async function openHostLink(options: {
   const adopt = (fresh: HostClient): void => {
     client = fresh;
     servesSinceMs = performance.now();
+    setAnswers(true);
     fresh.onEvent((event, body) => {
       for (const listener of eventListeners) listener(event, body);
     });
     void fresh.closed.then(() => lost(fresh));
     for (const listener of connectListeners) listener(fresh.hello.sessions, fresh.hello.host);
+  };
+
+  const setAnswers = (now: boolean): void => {
+    if (answers === now) return;
+    answers = now;
+    if (now) {
+      options.log.info('the host answers again');
+      silence = Promise.withResolvers<never>();
+      silence.promise.catch(() => undefined); // Nobody may be waiting.
+    } else {
+      options.log.warn('the host does not answer');
+      silence.reject(new ApiError('HOST_UNREACHABLE', NOT_ANSWERING));
+    }
+    for (const listener of answeringListeners) listener(now);
+  };
+
+  const watch = async (): Promise<void> => {
+    while (!ended.signal.aborted) {
+      await pause(WATCH_INTERVAL_MS, ended.signal);
+      const asked = client;
+      if (!asked) continue;
+      try {
+        await asked.request('status', {}, { timeoutMs: WATCH_TIMEOUT_MS });
+        setAnswers(true);
+      } catch (error) {
+        // A connection that broke is looked after by `lost`.
+        if (asked === client && error instanceof HostConnectionError && error.code === 'HOST_NOT_ANSWERING') setAnswers(false);
+      }
+    }
   };
 
   const lost = async (old: HostClient): Promise<void> => {
@@ -110,12 +158,16 @@ export async function openHostLink(options: {
   };
 
   adopt(await options.connect(ended.signal));
+  void watch();
 
   return {
     async request<T extends Ask>(type: T, fields: RequestFields<T>, requestOptions: RequestOptions = {}): Promise<HostReply<T>> {
-      if (!client) throw new ApiError('HOST_UNREACHABLE', 'The host does not answer; trying again.');
+      if (!client) throw new ApiError('HOST_UNREACHABLE', 'The host is away; trying again.');
       try {
-        const reply = await client.request(type, fields, requestOptions);
+        const isRead = READS.has(type) && requestOptions.timeoutMs === undefined;
+        const limit = isRead && !answers ? { timeoutMs: SILENT_READ_TIMEOUT_MS } : {};
+        const asked = client.request(type, fields, { ...requestOptions, ...limit });
+        const reply = await (isRead && answers ? Promise.race([asked, silence.promise]) : asked);
         if (USED.has(type)) attempts = 0;
         return reply;
       } catch (error) {
@@ -133,6 +185,10 @@ export async function openHostLink(options: {
       return () => connectListeners.delete(listener);
     },
     connected: () => client !== undefined,
+    onAnswering(listener) {
+      answeringListeners.add(listener);
+      return () => answeringListeners.delete(listener);
+    },
     async close() {
       ended.abort();
       await client?.close();

@@ -28,7 +28,8 @@ import { Resizes } from './resizes.ts';
 import { isUpToDate } from './resume-position.ts';
 import { ScreenComparer } from './screen-comparer.ts';
 import { ScriptInput } from './script-input.ts';
-import { PAUSED, RESUMED, ViewerStream } from './viewer-stream.ts';
+import { ANSWERING, NOT_ANSWERING, PAUSED, RESUMED } from './notices.ts';
+import { ViewerStream } from './viewer-stream.ts';
 import type { Screens } from './viewer-stream.ts';
 import { SessionViewers } from './viewers.ts';
 
@@ -52,6 +53,7 @@ export class OutputService implements OutputPort {
   readonly #reconnects = new Reconnects();
   readonly #resizes: Resizes;
   #isPaused = false;
+  #isHostSilent = false;
 
   constructor(options: OutputServiceOptions) {
     this.#options = options;
@@ -73,6 +75,7 @@ export class OutputService implements OutputPort {
         this.#storageIs(host.storage);
         for (const session of this.#sessions.values()) session.feed.restart();
       }),
+      options.host.onAnswering((answers) => this.#hostAnswers(answers)),
     ];
   }
 
@@ -80,7 +83,22 @@ export class OutputService implements OutputPort {
     const isPaused = storage === 'paused';
     if (isPaused === this.#isPaused) return;
     this.#isPaused = isPaused;
-    for (const viewers of this.#sessions.values()) viewers.noteAll(isPaused ? PAUSED : RESUMED);
+    this.#tellAll(this.#notice() ?? RESUMED);
+  }
+
+  #hostAnswers(answers: boolean): void {
+    this.#isHostSilent = !answers;
+    this.#tellAll(this.#notice() ?? ANSWERING);
+  }
+
+  /** What whoever looks should know now; the graver of two. */
+  #notice(): AttachEvent | undefined {
+    if (this.#isHostSilent) return NOT_ANSWERING;
+    return this.#isPaused ? PAUSED : undefined;
+  }
+
+  #tellAll(notice: AttachEvent): void {
+    for (const viewers of this.#sessions.values()) viewers.noteAll(notice);
   }
 
   /** All viewers of all sessions. */
@@ -129,7 +147,7 @@ export class OutputService implements OutputPort {
         log,
         look: () => this.#hostSession(request.sessionId),
         hello: (now, lastInput) => this.#hello(now, viewers, lastInput),
-        isPaused: () => this.#isPaused,
+        notice: () => this.#notice(),
       });
       for await (const placed of stream.events()) {
         // The hello alone shows nothing; what follows it does, and so does the hello when nothing was missed.

@@ -37,14 +37,6 @@ const LEFT_QUEUE = 1.5;
 const SCREEN_INTERVAL_MS = 100;
 const SCREEN_ACK_MS = 5000;
 
-export const PAUSED: AttachEvent = {
-  type: 'notice',
-  code: 'STORAGE_PAUSED',
-  message: 'History is paused: this computer cannot store output now. The terminal goes on; what it prints meanwhile may be missing later.',
-};
-/** An empty message takes the notice away. */
-export const RESUMED: AttachEvent = { type: 'notice', code: 'STORAGE_RESUMED', message: '' };
-
 type SnapshotEvent = Extract<AttachEvent, { type: 'snapshot' }>;
 
 interface PlacedSnapshot {
@@ -77,7 +69,8 @@ export interface ViewerStreamOptions {
   /** The session now. UNKNOWN_SESSION. */
   readonly look: () => Promise<HostSession>;
   readonly hello: (session: HostSession, lastInput: number) => AttachEvent;
-  readonly isPaused: () => boolean;
+  /** What whoever comes now should know. */
+  readonly notice: () => AttachEvent | undefined;
 }
 
 export class ViewerStream {
@@ -97,9 +90,10 @@ export class ViewerStream {
   }
 
   async *events(): AsyncGenerator<PlacedEvent> {
-    const { viewer, isPaused } = this.#options;
+    const { viewer, notice } = this.#options;
     yield* this.#begin();
-    if (isPaused()) viewer.note(PAUSED);
+    const now = notice();
+    if (now) viewer.note(now);
     while (!viewer.signal.aborted) yield* this.#next();
   }
 
