@@ -1,6 +1,21 @@
 // One runner for every package: node projects read the TypeScript sources (condition @cotg/source), no build needed.
 import solid from 'vite-plugin-solid';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer } from 'vitest/node';
+import type { TestSpecification } from 'vitest/node';
+
+/** Minutes long, mostly waiting: begun first, so that no worker is alone with one of them at the end. */
+const LONG = ['soak.test.ts', 'process-death.fault.test.ts', 'link.fault.test.ts', 'load.fault.test.ts', 'full-disk.fault.test.ts'];
+
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const at = LONG.findIndex((name) => moduleId.endsWith(`/${name}`));
+      return at === -1 ? LONG.length : at;
+    };
+    return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b));
+  }
+}
 
 const node = (name: string, root: string, include = ['src/**/*.test.ts', 'test/**/*.test.ts']) => ({
   ssr: { resolve: { conditions: ['@cotg/source', 'node', 'module', 'default'] } },
@@ -20,6 +35,7 @@ export default defineConfig({
   test: {
     // Two cores are the smallest machine we support; more workers only make real processes wait for each other.
     maxWorkers: 2,
+    sequence: { sequencer: LongFirst },
     projects: [
       node('db', 'packages/db'),
       node('pty', 'packages/pty'),
