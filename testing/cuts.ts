@@ -1,6 +1,6 @@
 // Owns the proof that a key is typed exactly once: somebody types counters while the connection is cut at random, and while the server is killed
 // between applying and acknowledging. Real server, host, PTY and proxy, the page's own queue. `pnpm test:cuts --n 1000 --seed S` runs it alone.
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { makeRandom } from '@cotg/pty/testing';
@@ -123,6 +123,7 @@ export async function runCuts(options: {
   const [viewerHash, holes, refusals] = [viewer.hash(), viewer.holes, viewer.refusals.length];
   await server.close();
   await proxy.close();
+  rmSync(dataDir, { recursive: true, force: true });
 
   const counts = new Map<string, number>();
   for (const each of received.split(';').slice(0, -1)) counts.set(each, (counts.get(each) ?? 0) + 1);

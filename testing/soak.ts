@@ -1,7 +1,7 @@
 // Owns the soak: real programs, three viewers each (one on a slow link, one that is cut at random, one that changes its size), and kill -9 of the
 // server and of the screens process at random. In the end every viewer shows what the server's emulator shows, which is what a fresh emulator makes
 // of the journal; the journal holds what was printed; and no process has grown. `pnpm test:soak --minutes N --seed S` runs it alone.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -277,6 +277,7 @@ export async function runSoak(options: {
   for (const viewer of viewers) await viewer[Symbol.asyncDispose]();
   await server.close();
   for (const proxy of [slowProxy, cutProxy]) await proxy.close();
+  rmSync(dataDir, { recursive: true, force: true });
   const quarter = (values: readonly number[], n: number): number =>
     median(values.slice((values.length * n) / 4, (values.length * (n + 1)) / 4));
   return {

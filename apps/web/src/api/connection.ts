@@ -1,4 +1,5 @@
 // Owns the connection as the page sees it: one client, one signal, and what makes a phone connect anew.
+import { errorCodeOf } from '@cotg/api/client';
 import type { Client, ConnectionState } from '@cotg/api/client';
 import { createContext, createEffect, createMemo, createSignal, onCleanup, useContext } from 'solid-js';
 import type { Accessor } from 'solid-js';
@@ -7,6 +8,12 @@ import { watchResume } from './resume-triggers.ts';
 
 /** Reconnecting is not mentioned before this: most cuts are over by then. */
 const BANNER_AFTER_MS = 400;
+/** From then on it says for how long; and after this long that the computer does not answer (ms). */
+const ELAPSED_AFTER_MS = 3000;
+const UNREACHABLE_AFTER_MS = 15_000;
+/** A link on which an answer takes longer is said to be slow (ms). */
+const SLOW_MS = 800;
+const SECOND_MS = 1000;
 /** How long an answer may take when the connection is in doubt. */
 const PROBE_TIMEOUT_MS = 1500;
 
@@ -33,7 +40,8 @@ export function useConnection(): Connection {
 export function createConnection(): Connection {
   const [link, setLink] = createSignal<ConnectionState>('connecting');
   const [isOnline, setOnline] = createSignal(navigator.onLine);
-  const client = openClient(setLink);
+  const [roundTripMs, setRoundTrip] = createSignal(0);
+  const client = openClient(setLink, setRoundTrip);
 
   const state = createMemo<LinkState>(() => {
     const current = link();
@@ -55,7 +63,8 @@ export function createConnection(): Connection {
       timer = setTimeout(() => reject(new Error('no answer in time')), PROBE_TIMEOUT_MS);
     });
     Promise.race([client.api.system.status.query(), tooLate])
-      .catch(() => reconnect(reason))
+      // A coded refusal is an answer, too: the connection is well.
+      .catch((error: unknown) => errorCodeOf(error) === undefined && reconnect(reason))
       .finally(() => clearTimeout(timer));
   };
 
@@ -69,27 +78,49 @@ export function createConnection(): Connection {
     client.close().catch(() => undefined); // The page leaves: nobody waits for how the socket ends.
   });
 
-  return { client, state, banner: createBanner(state), retryNow: () => reconnect('asked for') };
+  return { client, state, banner: createBanner(state, roundTripMs), retryNow: () => reconnect('asked for') };
 }
 
-export function createBanner(state: Accessor<LinkState>): Accessor<string | undefined> {
-  const [isLate, setLate] = createSignal(false);
+/** One line for all states; `host`: what the person calls the computer. */
+export function createBanner(
+  state: Accessor<LinkState>,
+  roundTripMs: Accessor<number>,
+  host: string = location.hostname,
+): Accessor<string | undefined> {
+  /** Since it is down (ms), looked at each second. */
+  const [downMs, setDownMs] = createSignal(0);
   const isDown = createMemo(() => state() !== 'live' && state() !== 'signed-out');
+  let lastSeen: Date | undefined;
   createEffect(() => {
-    setLate(false);
+    setDownMs(0);
     if (!isDown()) return;
-    const timer = setTimeout(() => setLate(true), BANNER_AFTER_MS);
-    onCleanup(() => clearTimeout(timer));
+    // The first one may never have been live.
+    lastSeen = hasBeenLive ? new Date() : undefined;
+    const since = Date.now();
+    const look = (): void => void setDownMs(Date.now() - since);
+    const first = setTimeout(look, BANNER_AFTER_MS);
+    const further = setInterval(look, SECOND_MS);
+    onCleanup(() => {
+      clearTimeout(first);
+      clearInterval(further);
+    });
   });
+  let hasBeenLive = false;
+  createEffect(() => {
+    if (state() === 'live') hasBeenLive = true;
+  });
+  const elapsed = (): string => (downMs() >= ELAPSED_AFTER_MS ? ` ${Math.floor(downMs() / SECOND_MS)} s` : '');
   return createMemo(() => {
-    if (!isLate()) return undefined;
+    if (state() === 'live') return roundTripMs() > SLOW_MS ? `Slow ${(roundTripMs() / SECOND_MS).toFixed(1)} s` : undefined;
+    if (downMs() < BANNER_AFTER_MS) return undefined;
     switch (state()) {
       case 'connecting':
         return 'Connecting…';
       case 'reconnecting':
-        return 'Reconnecting…';
+        if (downMs() < UNREACHABLE_AFTER_MS || lastSeen === undefined) return `Reconnecting…${elapsed()}`;
+        return `${host} is not answering. Last seen ${lastSeen.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })}.`;
       case 'offline':
-        return 'No network';
+        return 'No internet. Showing what was last received.';
       default:
         return undefined;
     }

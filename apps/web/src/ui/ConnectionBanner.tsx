@@ -1,4 +1,4 @@
-// Owns the line that says that the connection is away. Lies over the page: nothing moves when it comes or goes.
+// Owns the line that says that the connection is away, or slow; a tap on it tries at once. Lies over the page: nothing moves when it comes or goes.
 import { Show } from 'solid-js';
 import type { JSX } from 'solid-js';
 import { useConnection } from '../api/connection.ts';
@@ -9,10 +9,10 @@ export function ConnectionBanner(): JSX.Element {
     <div class="banner-region" aria-live="polite">
       <Show when={connection.banner()}>
         {(text) => (
-          <p class="banner" data-testid="banner">
+          <button type="button" class="banner" data-testid="banner" title="Try now" onClick={() => connection.retryNow()}>
             <span class="banner-dot" aria-hidden="true" />
             {text()}
-          </p>
+          </button>
         )}
       </Show>
     </div>

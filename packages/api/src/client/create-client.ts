@@ -22,6 +22,8 @@ export interface ClientOptions {
   /** The owner token; a page uses its cookie instead. */
   readonly token?: string;
   readonly onState?: (state: ConnectionState) => void;
+  /** How long an answer takes there and back (ms), measured each three seconds of silence. */
+  readonly onRoundTrip?: (ms: number) => void;
   readonly timings?: Partial<LinkTimings>;
 }
 
@@ -81,6 +83,7 @@ export function createClient(options: ClientOptions): Client {
         newest = socket;
       },
       onFailedToOpen: () => void probe(),
+      ...(options.onRoundTrip ? { onRoundTrip: options.onRoundTrip } : {}),
     }),
     experimental_encoder: wireEncoder,
     retryDelayMs: (attempt) => retryDelayMs(attempt),

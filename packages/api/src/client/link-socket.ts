@@ -23,6 +23,8 @@ export interface LinkSocketOptions {
   /** Called for every socket made, so that its owner can drop the newest. */
   readonly onCreated?: (socket: { abandon(reason: string): void }) => void;
   readonly onFailedToOpen?: () => void;
+  /** How long the answer to a ping took (ms). Pings are sent in silence only. */
+  readonly onRoundTrip?: (ms: number) => void;
 }
 
 /** The class that the client library constructs with nothing but a URL. */
@@ -47,6 +49,7 @@ export function makeLinkSocketClass(options: LinkSocketOptions): typeof WebSocke
     #state: 0 | 1 | 3 = 0;
     #openTimer: ReturnType<typeof setTimeout> | undefined;
     #aliveTimer: ReturnType<typeof setTimeout> | undefined;
+    #pingedMs: number | undefined;
 
     constructor(url: string) {
       super();
@@ -57,6 +60,10 @@ export function makeLinkSocketClass(options: LinkSocketOptions): typeof WebSocke
       this.#inner.addEventListener('message', (event) => {
         if (this.#state !== LinkSocket.OPEN) return;
         this.#watch();
+        if (this.#pingedMs !== undefined && event.data === 'PONG') {
+          options.onRoundTrip?.(performance.now() - this.#pingedMs);
+          this.#pingedMs = undefined;
+        }
         this.dispatchEvent(new MessageEvent('message', { data: event.data as unknown }));
       });
       this.#inner.addEventListener('error', () => this.#fail());
@@ -114,6 +121,7 @@ export function makeLinkSocketClass(options: LinkSocketOptions): typeof WebSocke
     #watch(): void {
       clearTimeout(this.#aliveTimer);
       this.#aliveTimer = setTimeout(() => {
+        this.#pingedMs = performance.now();
         this.#inner.send('PING');
         this.#aliveTimer = setTimeout(() => this.abandon('no sign of life'), timings.keepAliveTimeoutMs);
       }, timings.keepAliveIntervalMs);
