@@ -33,6 +33,8 @@ export interface ViewerOptions {
   readonly rows?: number;
   /** Where it says it is: it begins there if that is still kept. */
   readonly have?: { readonly run: number; readonly offset: number; readonly mark: number };
+  /** True: may get the present screen instead of output that its link cannot carry, as a page may. Else it gets every byte. */
+  readonly skips?: boolean;
   /** Lines above the screen that come with it. */
   readonly scrollback?: number;
   /** False: counts the output and forgets it. */
@@ -139,6 +141,7 @@ export function attachViewer(options: ViewerOptions): TestViewer {
     {
       sessionId: options.sessionId,
       viewerId: id,
+      ...(options.skips === true ? {} : { complete: true }),
       ...(options.cols === undefined ? {} : { cols: options.cols }),
       ...(options.rows === undefined ? {} : { rows: options.rows }),
       ...(options.have === undefined ? {} : { have: options.have }),

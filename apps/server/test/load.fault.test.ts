@@ -47,7 +47,7 @@ async function createEcho(server: TestServer): Promise<Session> {
 }
 
 async function attach(server: TestServer, { id }: Session, keepText = true): Promise<TestViewer> {
-  const viewer = attachViewer({ url: server.url, token: server.token, sessionId: id, keepText });
+  const viewer = attachViewer({ url: server.url, token: server.token, sessionId: id, keepText, skips: true });
   await viewer.attached();
   return viewer;
 }

@@ -79,7 +79,7 @@ test(`F1: a server killed ${SERVER_KILLS} times while a program prints: no byte 
   const session = (await (await server.api(`/api/sessions/${id}`)).json()) as Session;
   expect(session).toMatchObject({ alive: true, run: 1 });
   expectStream(await rawOf(server, id), `seed ${SEED}`);
-}, 1_800_000);
+}, 3_600_000);
 
 test(`F3: a host killed ${HOST_KILLS} times while programs print: what was shown is stored, histories are whole, runs are marked lost (seed ${SEED})`, async () => {
   const random = makeRandom(SEED + 1);
@@ -119,7 +119,7 @@ test(`F3: a host killed ${HOST_KILLS} times while programs print: what was shown
   expect(lostAfter.at(-1)).toBeLessThan(SLACK * LOST_MS);
   // Earlier histories are untouched by all that came after them.
   for (const id of ids.slice(0, 5)) expectStream(await rawOf(server, id), `seed ${SEED}`);
-}, 1_800_000);
+}, 3_600_000);
 
 test('F5: server and host killed at once: history whole, run lost, and the next start serves', async () => {
   await using server = await startTestServer({ from: 'dist' });

@@ -103,6 +103,6 @@ describe('a writer killed at a random moment', () => {
         checked = ends;
       }
     },
-    120_000,
+    1_200_000,
   );
 });

@@ -22,6 +22,8 @@ function flood(way: Way, link: Link, seconds: number): { queuedMs: number[]; byt
   for (let step = 0; step < seconds * 1000; step += 1) {
     while (onTheWay[0] !== undefined && onTheWay[0].atMs <= way.ms) flow.acknowledge(onTheWay.shift()?.end ?? 0);
     for (let room = flow.room(); room > 0; room = flow.room()) {
+      // Bytes are whole, whatever was computed.
+      expect([room, flow.eventBytes, flow.farBytes].every(Number.isInteger)).toBe(true);
       const bytes = Math.min(room, flow.eventBytes);
       way.offset += bytes;
       freeAtMs = Math.max(freeAtMs, way.ms) + (bytes * 1000) / link.bytesPerSecond;

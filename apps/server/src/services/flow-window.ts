@@ -130,7 +130,7 @@ export class FlowWindow {
   get farBytes(): number {
     const rate = this.bytesPerSecond;
     if (rate === undefined) return UNKNOWN_FAR_BYTES;
-    return Math.min(MAX_FAR_BYTES, Math.max(MIN_FAR_BYTES, (rate * SKIP_MS) / 1000));
+    return Math.floor(Math.min(MAX_FAR_BYTES, Math.max(MIN_FAR_BYTES, (rate * SKIP_MS) / 1000)));
   }
 
   /** Lines above the screen that come with it without keeping an echo waiting. */
@@ -151,6 +151,6 @@ export class FlowWindow {
     } else if (isLimited && queuedMs <= AIM_QUEUED_MS / 2) {
       this.#window = Math.min(this.#window + bytes, MAX_WINDOW_BYTES);
     }
-    this.#window = Math.max(this.#window, MIN_WINDOW_BYTES);
+    this.#window = Math.floor(Math.max(this.#window, MIN_WINDOW_BYTES));
   }
 }

@@ -107,7 +107,7 @@ export class ViewerStream {
     else this.#position = known;
     yield this.#place(hello(session, reply.lastInput));
     this.#run = session.run;
-    const isFar = known !== undefined && session.endOffset - known.offset > viewer.flow.farBytes;
+    const isFar = known !== undefined && !request.complete && session.endOffset - known.offset > viewer.flow.farBytes;
     if (known && !isFar) return;
     const asked = request.lastEventId !== undefined || request.have !== undefined;
     yield this.#replace(await this.#snapshot(session, isFar ? 'behind' : asked ? 'gap' : 'attach'));
@@ -207,8 +207,9 @@ export class ViewerStream {
   }
 
   #isTooFar(): boolean {
-    const { viewers, viewer } = this.#options;
+    const { request, viewers, viewer } = this.#options;
     const { end } = viewers.feed;
+    if (request.complete) return false;
     return end !== undefined && end.offset - this.#position.offset > viewer.flow.farBytes && performance.now() >= this.#nextSkipMs;
   }
 

@@ -15,6 +15,12 @@ export const attach = z
     cols: size.optional().describe('The size this viewer would like; used when it is the controller.'),
     rows: size.optional(),
     scrollback: z.number().int().min(0).max(100_000).optional(),
+    complete: z
+      .boolean()
+      .optional()
+      .describe(
+        'Every byte that is kept, however far behind: for who records. Else a viewer that its link keeps behind gets the present screen.',
+      ),
     encoding: z.enum(['binary', 'base64']).optional().describe('base64: bytes as base64 text in JSON frames.'),
     lastEventId: z.string().max(64).optional().describe('Added by the client library when it subscribes again; wins over `have`.'),
   })
