@@ -53,7 +53,7 @@ export interface ScreenViewer extends AsyncDisposable {
 export function openScreenViewer(options: ScreenViewerOptions): ScreenViewer {
   const { sessionId, cols = 80, rows = 24 } = options;
   const viewerId = makeViewerId();
-  const xterm = new headless.Terminal({ cols, rows, scrollback: SCROLLBACK_LINES, allowProposedApi: true });
+  const xterm = new headless.Terminal({ cols, rows, scrollback: SCROLLBACK_LINES, allowProposedApi: true, logLevel: 'off' });
   xterm.loadAddon(new unicode11.Unicode11Addon());
   xterm.unicode.activeVersion = '11';
   const swallowed = swallowQueries(xterm);
