@@ -305,3 +305,13 @@ test('a viewer that says at a quiet moment that it shows another screen gets the
   expect(metrics).toMatch(/^cotg_screen_mismatches_total 1$/m);
   expect(metrics).toMatch(/^cotg_screen_comparisons_total 2$/m);
 });
+
+test('what a program prints is no error of the server: nothing of it is in the log', async () => {
+  await using server = await startTestServer();
+  // DEL stands for nothing: xterm.js takes it for an error of its parser and would show its whole state.
+  const session = await create(server, ['bash', '-c', String.raw`stty raw; printf 'a\177b\177 end'; exec sleep 1000`]);
+  const screen = await settledScreen(server, session.id, 'end');
+  expect(screen.lines[0]).toBe('ab end');
+  expect(await (await server.api(`/api/sessions/${session.id}/history?format=text`)).text()).toContain('ab end');
+  expect(server.output()).not.toContain('xterm');
+});

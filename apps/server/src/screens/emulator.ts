@@ -51,7 +51,14 @@ export interface Emulator {
 }
 
 function makeTerminal(size: { cols: number; rows: number }, scrollback: number): InstanceType<typeof headless.Terminal> {
-  const terminal = new headless.Terminal({ ...size, scrollback, allowProposedApi: true, windowOptions: { getWinSizeChars: true } });
+  const terminal = new headless.Terminal({
+    ...size,
+    scrollback,
+    allowProposedApi: true,
+    windowOptions: { getWinSizeChars: true },
+    // What a program prints is no error of ours: a DEL alone would put a page of the parser's state into the log.
+    logLevel: 'off',
+  });
   terminal.loadAddon(new unicode11.Unicode11Addon());
   terminal.unicode.activeVersion = '11';
   return terminal;

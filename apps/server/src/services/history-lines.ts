@@ -44,7 +44,7 @@ export interface HistoryStart {
 
 export async function makeHistoryLines(start: HistoryStart, format: LineFormat): Promise<HistoryLines> {
   const { cols, rows } = start;
-  const terminal = new headless.Terminal({ cols, rows, scrollback: SCROLLBACK_LINES, allowProposedApi: true });
+  const terminal = new headless.Terminal({ cols, rows, scrollback: SCROLLBACK_LINES, allowProposedApi: true, logLevel: 'off' });
   terminal.loadAddon(new unicode11.Unicode11Addon());
   terminal.unicode.activeVersion = '11';
   const screen = makeLiveScreen(terminal);

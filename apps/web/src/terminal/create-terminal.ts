@@ -134,6 +134,8 @@ export function makeXterm(options: ITerminalOptions & ITerminalInitOnlyOptions):
     // Widths of Unicode 11 and the parser's hooks are "proposed" API.
     allowProposedApi: true,
     convertEol: false,
+    // What a program prints is no error of the page.
+    logLevel: 'off',
     ...options,
   });
   xterm.loadAddon(new Unicode11Addon());
