@@ -25,6 +25,7 @@ const INPUTS: Readonly<Record<string, unknown>> = {
   'session.ack': { ...viewer, offset: 0 },
   'session.screen': { sessionId },
   'session.resize': { ...viewer, cols: 80, rows: 24 },
+  'session.takeControl': { ...viewer, cols: 80, rows: 24 },
   'pairing.start': undefined,
   'session.list': undefined,
   'session.get': { sessionId },
