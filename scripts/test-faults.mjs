@@ -1,24 +1,28 @@
 // `pnpm test:faults`: every test whose name carries the number of a fault ("F23: …"), with the full counts (COTG_FAULTS=full), and its account in
-// docs/faults.md. Options: --quick (the counts of `npm test`), --seed N. Exits with 1 when a test failed.
+// docs/faults.md. Options: --quick (the counts of `npm test`), --seed N, --numbers 1,4,33 (those alone: the rows of the others stay as they are, each with
+// the run that it comes from). Exits with 1 when a test failed.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { parseArgs } from 'node:util';
+import { parseArgs, stripVTControlCharacters } from 'node:util';
 import { ROOT } from './bootstrap/clone.mjs';
 
 /** A thousand kills of a server take a quarter of an hour. */
 const TEST_TIMEOUT_MS = 3_600_000;
 /** Of one bit, in the database and in its log each; recovery.fault.test.ts adds its own to the three thousand. */
 const FLIPS = 1000;
-const NAMED = '(^| )F[0-9]+(, F[0-9]+)*:';
 
 const { values: flags } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
+    numbers: { type: 'string' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000_000)) },
   },
 });
+const numbers = flags.numbers?.split(',').map(Number) ?? null;
+if (numbers?.some((number) => !Number.isInteger(number) || number < 1)) throw new Error('--numbers takes numbers of faults: 1,4,33');
+const NAMED = numbers === null ? '(^| )F[0-9]+(, F[0-9]+)*:' : `(^| |, )F(?:${numbers.join('|')})(?:, F[0-9]+)*:`;
 const folder = mkdtempSync(join(tmpdir(), 'faults-'));
 const results = join(folder, 'results.json');
 const command = [
@@ -68,29 +72,52 @@ const failed = rows.filter(({ status }) => status !== 'passed');
 /** What the tests measured, as they said it: figures stand in the run's own words. */
 const measured = [
   ...new Set(
-    run.stdout
+    stripVTControlCharacters(run.stdout)
       .split('\n')
       .filter(
         (line) =>
-          /\b(kills|truncations|page faults|cuts|flips|sessions of|clients|echoes|clients at)\b.*:/.test(line) && !line.includes('✓'),
+          !line.startsWith('stdout |') &&
+          /\b(kills|truncations|page faults|cuts|flips|sessions of|clients|echoes|clients at)\b.*:/.test(line) &&
+          !line.includes('✓'),
       ),
   ),
 ];
 const git = (/** @type {string[]} */ args) => spawnSync('git', args, { cwd: ROOT, encoding: 'utf8' }).stdout.trim();
 const cell = (/** @type {string} */ text) => text.replaceAll('|', '\\|');
+const counts = flags.quick ? 'quick' : 'full';
+const commit = `${git(['rev-parse', '--short', 'HEAD'])}${git(['status', '--porcelain']) === '' ? '' : ' with changes'}`;
+const thisRun = `${commit}, ${new Date().toISOString().slice(0, 10)}, seed ${flags.seed}, ${counts}`;
+const path = join(ROOT, 'docs', 'faults.md');
+const before = numbers === null || !existsSync(path) ? '' : readFileSync(path, 'utf8');
+
+/** Rows and measurements of earlier runs that this one has not replaced. */
+const ran = new Set(rows.flatMap((row) => row.numbers));
+const earlier = before.split('\n').filter((line) => {
+  const cellOfNumbers = /^\| ((?:\d+(?:, )?)+) \|/.exec(line)?.[1];
+  return cellOfNumbers !== undefined && !cellOfNumbers.split(', ').some((number) => ran.has(Number(number)));
+});
+const earlierMeasured = before.split('\n').filter((line) => line.startsWith('- '));
+const table = [
+  ...earlier,
+  ...rows.map(
+    ({ numbers: own, title, status, seconds, file }) =>
+      `| ${own.join(', ')} | ${cell(title.replace(/^[^:]*: /, ''))} | ${status} | ${seconds.toFixed(1)} | \`${file}\` | ${thisRun} |`,
+  ),
+].toSorted((a, b) => Number.parseInt(a.slice(2), 10) - Number.parseInt(b.slice(2), 10));
+const notPassed = table.filter((row) => !/ \| passed \| [\d.]+ \| `/.test(row)).length;
 writeFileSync(
-  join(ROOT, 'docs', 'faults.md'),
-  `# Faults: the last run
+  path,
+  `# Faults: the last runs
 
-Commit ${git(['rev-parse', '--short', 'HEAD'])}${git(['status', '--porcelain']) === '' ? '' : ' with changes'}, ${new Date().toISOString().slice(0, 10)}, seed ${flags.seed}, ${flags.quick ? 'quick' : 'full'} counts. Again: \`pnpm test:faults${flags.quick ? ' --quick' : ''} --seed ${flags.seed}\`. ${rows.length} tests, ${failed.length} failed. Faults that have no test yet are listed in \`scripts/faults/registry.test.ts\`.
+${table.length} tests, ${notPassed} failed. Each row says the commit, the date, the seed and the counts of its run. All again: \`pnpm test:faults\`; some of them: \`pnpm test:faults --numbers 1,4,33 --seed N\`; the rows of the others stay. \`scripts/faults/registry.test.ts\` lists the numbers and fails for any without a test.
 
-| fault | promise and how it is tried | result | seconds | where |
-|---|---|---|---|---|
-${rows.map(({ numbers, title, status, seconds, file }) => `| ${numbers.join(', ')} | ${cell(title.replace(/^[^:]*: /, ''))} | ${status} | ${seconds.toFixed(1)} | \`${file}\` |`).join('\n')}
+| fault | promise and how it is tried | result | seconds | where | run |
+|---|---|---|---|---|---|
+${table.join('\n')}
 
 What the tests measured:
 
-${measured.length === 0 ? '(nothing)' : measured.map((line) => `- ${line.trim()}`).join('\n')}
+${[...earlierMeasured, ...measured.map((line) => `- ${line.trim()} (${commit})`)].join('\n')}
 `,
 );
 console.log(`${rows.length - failed.length} passed, ${failed.length} failed; written to docs/faults.md`);
