@@ -244,12 +244,16 @@ test('a second device sees the first one’s grid whole, takes the size over wit
     await expect(terminalOf(desk)).toHaveAttribute('data-controller', 'true');
     await expect(terminalOf(page)).toHaveAttribute('data-controller', 'false');
     await expect.poll(async () => (await factsOf(id)).cols).toBeGreaterThan(100);
-    await enter(desk, 'clear; stty size');
+    // Its rows become more when the line above them goes: asked until it is still.
     await expect
-      .poll(async () => {
-        const { rows, cols } = await factsOf(id);
-        return (await linesOf(page)).join('\n').includes(`${rows} ${cols}`);
-      })
+      .poll(
+        async () => {
+          await enter(desk, 'clear; stty size');
+          const { rows, cols } = await factsOf(id);
+          return (await linesOf(page)).join('\n').includes(`${rows} ${cols}`);
+        },
+        { intervals: [500] },
+      )
       .toBe(true);
     await picture(page, 'sized-elsewhere-phone');
   } finally {
