@@ -9,10 +9,9 @@ import { errorCodeOf } from '@cotg/api/client';
 import { makeRandom } from '@cotg/pty/testing';
 import { openScreenViewer } from '../../../testing/screen-viewer.ts';
 import type { ScreenViewer } from '../../../testing/screen-viewer.ts';
+import { startBehindProxy } from '../../../testing/behind-proxy.ts';
 import { eventually, startTestServer } from '../../../testing/start-server.ts';
 import type { TestServer } from '../../../testing/start-server.ts';
-import { startTcpProxy } from '../../../testing/tcp-proxy.ts';
-import type { TcpProxy } from '../../../testing/tcp-proxy.ts';
 import { attachViewer } from '../../../testing/viewer.ts';
 import type { TestViewer } from '../../../testing/viewer.ts';
 
@@ -26,21 +25,6 @@ const BAD_LINK_MS = FULL_SET ? 600_000 : 30_000;
 const RESET_EVERY_MS = FULL_SET ? 10_000 : 4000;
 const STORM_CLIENTS = FULL_SET ? 500 : 60;
 const NOTICED_MS = 5000;
-
-async function startBehindProxy(): Promise<{ server: TestServer; proxy: TcpProxy; url: string } & AsyncDisposable> {
-  const proxy = await startTcpProxy(0);
-  const server = await startTestServer({ env: { COTG_ALLOWED_HOSTS: `127.0.0.1:${proxy.port}` } });
-  proxy.setTarget(server.port);
-  return {
-    server,
-    proxy,
-    url: `http://127.0.0.1:${proxy.port}`,
-    async [Symbol.asyncDispose]() {
-      await proxy.close();
-      await server.close();
-    },
-  };
-}
 
 async function create(server: TestServer, script: string): Promise<string> {
   const response = await server.api('/api/sessions', { method: 'POST', body: JSON.stringify({ command: ['bash', '-c', script] }) });

@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest';
 import type { Session } from '@cotg/api';
+import { startBehindProxy } from '../../../testing/behind-proxy.ts';
 import { eventually, startTestServer } from '../../../testing/start-server.ts';
 import type { TestServer } from '../../../testing/start-server.ts';
-import { startTcpProxy } from '../../../testing/tcp-proxy.ts';
-import type { TcpProxy } from '../../../testing/tcp-proxy.ts';
 import { attachViewer } from '../../../testing/viewer.ts';
 import type { TestViewer } from '../../../testing/viewer.ts';
 
@@ -21,22 +20,6 @@ async function rawHistory(server: TestServer, id: string): Promise<string> {
 const SLACK = 5;
 /** A viewer whose link stands still is given up by nobody meanwhile. */
 const PATIENT = { keepAliveIntervalMs: 120_000 };
-
-/** A server that is reached through a proxy: told of its port, since the Host header names that. */
-async function startBehindProxy(): Promise<{ server: TestServer; proxy: TcpProxy; url: string } & AsyncDisposable> {
-  const proxy = await startTcpProxy(0);
-  const server = await startTestServer({ env: { COTG_ALLOWED_HOSTS: `127.0.0.1:${proxy.port}` } });
-  proxy.setTarget(server.port);
-  return {
-    server,
-    proxy,
-    url: `http://127.0.0.1:${proxy.port}`,
-    async [Symbol.asyncDispose]() {
-      await proxy.close();
-      await server.close();
-    },
-  };
-}
 
 /** A terminal that echoes nothing itself: `cat` types back what arrived, so each letter typed shows once. */
 const CAT = ['bash', '-c', 'stty raw -echo; head -c 1 > /dev/null; echo ready; exec cat'];

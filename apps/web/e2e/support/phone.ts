@@ -3,35 +3,25 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from '@playwright/test';
 import type { Locator, Page } from '@playwright/test';
-import { runCotg, startTestServer } from '../../../../testing/start-server.ts';
-import type { TestServer } from '../../../../testing/start-server.ts';
-import { startTcpProxy } from '../../../../testing/tcp-proxy.ts';
-import type { TcpProxy } from '../../../../testing/tcp-proxy.ts';
+import { startBehindProxy } from '../../../../testing/behind-proxy.ts';
+import type { BehindProxy } from '../../../../testing/behind-proxy.ts';
+import { runCotg } from '../../../../testing/start-server.ts';
 
 /** The built server behind a proxy that stands for the network between phone and computer. */
-export interface Stage extends AsyncDisposable {
-  readonly server: TestServer;
-  readonly proxy: TcpProxy;
-  /** What the phone calls the server. */
-  readonly url: string;
-}
+export type Stage = BehindProxy;
 
 export async function openStage(): Promise<Stage> {
-  const proxy = await startTcpProxy(0);
-  const server = await startTestServer({ from: 'dist', env: { COTG_ALLOWED_HOSTS: `127.0.0.1:${proxy.port}`, PS1: '$ ' } });
-  proxy.setTarget(server.port);
+  const behind = await startBehindProxy({ from: 'dist', env: { PS1: '$ ' } });
+  const { server } = behind;
   return {
-    server,
-    proxy,
-    url: `http://127.0.0.1:${proxy.port}`,
+    ...behind,
     async [Symbol.asyncDispose]() {
       // Whatever a test did: no page ever showed another screen than the server's emulator.
       const metrics = await server.api('/metrics').then(
         (response) => response.text(),
         () => '',
       );
-      await server.close();
-      await proxy.close();
+      await behind[Symbol.asyncDispose]();
       expect(/^cotg_screen_mismatches_total [1-9]/m.test(metrics), 'a page showed another screen').toBe(false);
     },
   };
