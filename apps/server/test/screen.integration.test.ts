@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { inflateRawSync } from 'node:zlib';
 import headless from '@xterm/headless';
 import unicode11 from '@xterm/addon-unicode11';
@@ -169,7 +170,7 @@ test('queries are answered once, by the emulator, whoever looks and however ofte
 
 test('a history full of queries replayed to three viewers, over restarts of server and screens, types nothing', async () => {
   await using server = await startTestServer();
-  const typed = `/tmp/cotg-typed-${process.pid}`;
+  const typed = join(server.dataDir, 'typed');
   // The queries go out while nobody reads the answers; then everything that arrives is kept.
   const script = String.raw`stty raw -echo; for i in $(seq 1 300); do printf '\033[c\033[6n\033[5n\033[?25$p\033P$qm\033\\\033]10;?\007'; done; sleep 3; while read -t 0.5 -n 10000 x; do :; done; echo ready; exec cat > ${typed}`;
   const session = await create(server, ['bash', '-c', script]);
