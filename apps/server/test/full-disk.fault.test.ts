@@ -73,7 +73,7 @@ const ended = async (server: TestServer, session: Session): Promise<Session> =>
   eventually(
     () => get(server, session),
     ({ alive }) => !alive,
-    { what: 'it has ended', timeoutMs: 60_000 },
+    { what: 'it has ended', timeoutMs: 120_000 },
   );
 
 const storage = async (server: TestServer): Promise<string> =>
@@ -97,27 +97,27 @@ test.runIf(canMount)(
     await eventually(
       () => existsSync(join(disk.seen, 'reserve')),
       (isThere) => isThere,
-      { what: 'the reserve', timeoutMs: 30_000 },
+      { what: 'the reserve', timeoutMs: 120_000 },
     );
 
     const living = await create(server, 'stty raw -echo; exec cat');
     await using viewer = attachViewer({ url: server.url, token: server.token, sessionId: living.id });
     await viewer.attached();
-    const flood = await create(server, 'read -r; head -c 30000000 /dev/urandom | base64 -w 100; exec sleep 1000');
+    const flood = await create(server, 'read -r; head -c 12000000 /dev/urandom | base64 -w 100; exec sleep 1000');
     // In the middle of a flood: what cannot be stored takes no space that is needed to give space back, nor does what was not yet copied from the log.
     expect((await server.api(`/api/sessions/${flood.id}/input`, { method: 'POST', body: JSON.stringify({ data: '\r' }) })).ok).toBe(true);
     await eventually(
       async () => (await get(server, flood)).endOffset,
       (endOffset) => endOffset > 6_000_000,
-      { what: 'the flood', timeoutMs: 60_000 },
+      { what: 'the flood', timeoutMs: 120_000 },
     );
     fill(disk);
     await viewer.type('<still here>');
     await viewer.waitFor('<still here>');
     await eventually(
       async () => [await storage(server), (await get(server, flood)).endOffset] as const,
-      ([state, endOffset]) => state === 'paused' && endOffset > 30_000_000,
-      { what: 'storing pauses', timeoutMs: 60_000 },
+      ([state, endOffset]) => state === 'paused' && endOffset > 16_000_000,
+      { what: 'storing pauses', timeoutMs: 120_000 },
     );
 
     // Both are started again on the full disk.
@@ -133,7 +133,7 @@ test.runIf(canMount)(
     const again = await eventually(
       async () => await server.api('/api/sessions', { method: 'POST', body: JSON.stringify({ command: ['seq', '100000'] }) }),
       (response) => response.status === 201,
-      { what: 'there is room for another', timeoutMs: 60_000 },
+      { what: 'there is room for another', timeoutMs: 120_000 },
     );
     // That its programs are gone could be stored at the start, or now at the latest.
     expect(await ended(server, living)).toMatchObject({ state: 'lost' });
@@ -142,7 +142,7 @@ test.runIf(canMount)(
     await eventually(
       () => storage(server),
       (state) => state === 'ok',
-      { what: 'storing goes on', timeoutMs: 30_000 },
+      { what: 'storing goes on', timeoutMs: 120_000 },
     );
     expect((await rawOf(server, fresh)).toString()).toBe(Array.from({ length: 100_000 }, (_, n) => `${n + 1}\r\n`).join(''));
     expect((await rawOf(server, kept)).equals(keptText)).toBe(true);
@@ -151,10 +151,10 @@ test.runIf(canMount)(
     await eventually(
       () => existsSync(join(disk.seen, 'reserve')),
       (isThere) => isThere,
-      { what: 'the next reserve', timeoutMs: 60_000 },
+      { what: 'the next reserve', timeoutMs: 120_000 },
     );
   },
-  240_000,
+  600_000,
 );
 
 /** Starts a command that sees this folder read-only, as a disk that has failed; others see it as before. */
