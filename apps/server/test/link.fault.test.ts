@@ -20,8 +20,8 @@ const SEED = Number(process.env['COTG_SEED'] ?? Date.now() % 1_000_000_000);
 /** A figure fails a test at five times its value: the machine may be loaded. */
 const SLACK = 5;
 /** What the quick set shortens: a process stays stopped for so long, a bad link lasts so long, so many clients come back at once. */
-const STOPPED_MS = FULL_SET ? 60_000 : 10_000;
-const BAD_LINK_MS = FULL_SET ? 600_000 : 30_000;
+const STOPPED_MS = FULL_SET ? 60_000 : 8000;
+const BAD_LINK_MS = FULL_SET ? 600_000 : 20_000;
 const RESET_EVERY_MS = FULL_SET ? 10_000 : 4000;
 const STORM_CLIENTS = FULL_SET ? 500 : 60;
 const NOTICED_MS = 5000;
