@@ -55,7 +55,7 @@ test('a session without viewer, input and output for its time is ended, says bef
 });
 
 test('a restart of the server ends no idle time and no session; input of a script is activity', async () => {
-  await using server = await startTestServer({ env: { COTG_IDLE_TIMEOUT: '6s' } });
+  await using server = await startTestServer({ env: { COTG_IDLE_TIMEOUT: '15s' } });
   const session = await create(server, ['cat']);
   for (let n = 0; n < 4; n += 1) {
     await post(server, `/api/sessions/${session.id}/input`, { data: 'x' });
@@ -63,8 +63,8 @@ test('a restart of the server ends no idle time and no session; input of a scrip
     await server.start();
     expect(await get(server, session.id)).toMatchObject({ alive: true });
   }
-  expect(await eventually(() => get(server, session.id), ended, { what: 'it is idle at last' })).toMatchObject({ reason: 'idle' });
-}, 60_000);
+  expect(await eventually(() => get(server, session.id), ended, { what: 'it is idle at last', timeoutMs: 60_000 })).toMatchObject({ reason: 'idle' });
+}, 150_000);
 
 test('an ended session is removed when its time since it was first seen is up; a pinned one stays; a restarted one is no longer ended', async () => {
   await using server = await startTestServer({ env: { COTG_DEAD_GRACE: '2s', COTG_SWEEP_INTERVAL: '1s' } });
