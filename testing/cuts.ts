@@ -4,9 +4,9 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { makeRandom } from '@cotg/pty/testing';
+import { startBehindProxy } from './behind-proxy.ts';
 import { openScreenViewer } from './screen-viewer.ts';
-import { eventually, makeDataDir, startTestServer } from './start-server.ts';
-import { startTcpProxy } from './tcp-proxy.ts';
+import { eventually, makeDataDir } from './start-server.ts';
 
 /** Of a hundred cuts: so many end the server itself, and after so many the next one comes before everything was applied. */
 const KILLS_PERCENT = 10;
@@ -44,19 +44,14 @@ export async function runCuts(options: {
   const random = makeRandom(options.seed);
   const chance = (percent: number): boolean => random.below(100) < percent;
   const dataDir = makeDataDir();
-  const proxy = await startTcpProxy(0);
-  await using server = await startTestServer({
-    dataDir,
-    from: options.from ?? 'source',
-    env: { COTG_ALLOWED_HOSTS: `127.0.0.1:${proxy.port}` },
-  });
-  proxy.setTarget(server.port);
+  await using behind = await startBehindProxy({ dataDir, from: options.from ?? 'source' });
+  const { server, proxy, url } = behind;
   // What arrives is written down by the program itself, and printed.
   const log = join(dataDir, 'typed');
   const command = ['bash', '-c', `stty raw -echo; exec tee '${log}'`];
   const created = await server.api('/api/sessions', { method: 'POST', body: JSON.stringify({ command }) });
   const { id } = (await created.json()) as { id: string };
-  await using viewer = openScreenViewer({ url: `http://127.0.0.1:${proxy.port}`, token: server.token, sessionId: id });
+  await using viewer = openScreenViewer({ url, token: server.token, sessionId: id });
   await viewer.attached();
 
   let [counter, kills] = [0, 0];

@@ -1,13 +1,13 @@
 // `pnpm bench:link`: a slow, far link (256 kbit/s, 150 ms there and back) while a program prints 400 kB/s: how long a key's echo and the prompt
 // after ^C take; and a viewer that reads nothing for 10 s while 50 MB are printed. Real server, real PTY, the page's own stream. Prints, never fails.
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { eventually, startTestServer } from '../../testing/start-server.ts';
+import { startBehindProxy } from '../../testing/behind-proxy.ts';
+import { eventually } from '../../testing/start-server.ts';
 import type { TestServer } from '../../testing/start-server.ts';
 import { openScreenViewer } from '../../testing/screen-viewer.ts';
 import type { ScreenViewer } from '../../testing/screen-viewer.ts';
-import { startTcpProxy } from '../../testing/tcp-proxy.ts';
 import type { TcpProxy } from '../../testing/tcp-proxy.ts';
-import { readFileSync } from 'node:fs';
 import { median, percentile, round } from './figures.ts';
 
 /** 256 kbit/s and 150 ms there and back. */
@@ -112,10 +112,8 @@ async function stalled(server: TestServer, proxy: TcpProxy, urls: { readonly nea
   await viewer[Symbol.asyncDispose]();
 }
 
-const proxy = await startTcpProxy(0);
-const server = await startTestServer({ from: 'dist', env: { COTG_ALLOWED_HOSTS: `127.0.0.1:${proxy.port}` } });
-proxy.setTarget(server.port);
-const url = `http://127.0.0.1:${proxy.port}`;
+const behind = await startBehindProxy({ from: 'dist' });
+const { server, proxy, url } = behind;
 try {
   process.stdout.write(`256 kbit/s, 150 ms there and back, a program prints ${FLOOD_BYTES_PER_SECOND / 1000} kB/s\n`);
   proxy.setConditions(LINK);
@@ -124,7 +122,6 @@ try {
   // The first flood grows what the server keeps for every flood.
   for (const far of [null, null, url]) await stalled(server, proxy, { near: server.url, far });
 } finally {
-  await proxy.close();
-  await server.close();
+  await behind[Symbol.asyncDispose]();
 }
 process.exit(0);

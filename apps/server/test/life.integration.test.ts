@@ -63,7 +63,9 @@ test('a restart of the server ends no idle time and no session; input of a scrip
     await server.start();
     expect(await get(server, session.id)).toMatchObject({ alive: true });
   }
-  expect(await eventually(() => get(server, session.id), ended, { what: 'it is idle at last', timeoutMs: 60_000 })).toMatchObject({ reason: 'idle' });
+  expect(await eventually(() => get(server, session.id), ended, { what: 'it is idle at last', timeoutMs: 60_000 })).toMatchObject({
+    reason: 'idle',
+  });
 }, 150_000);
 
 test('an ended session is removed when its time since it was first seen is up; a pinned one stays; a restarted one is no longer ended', async () => {

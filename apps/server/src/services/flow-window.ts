@@ -11,6 +11,7 @@ export const MAX_WINDOW_BYTES = 1024 * 1024;
 const AIM_QUEUED_MS = 100;
 /** What an event costs beside its output (bytes): its own frame, and an entry here. */
 const EVENT_COST_BYTES = 64;
+/** So that the first is acknowledged while the last is on its way, and its own length hardly counts as delay. */
 const EVENTS_PER_WINDOW = 8;
 /** Somebody who uses so much of the window would use more. */
 const LIMITED = 0.7;

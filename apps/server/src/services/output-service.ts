@@ -146,6 +146,7 @@ export class OutputService implements OutputPort {
         screens,
         log,
         look: () => this.#hostSession(request.sessionId),
+        resize: (grid) => this.#resizes.resize(request.sessionId, grid),
         hello: (now, lastInput) => this.#hello(now, viewers, lastInput),
         notice: () => this.#notice(),
       });

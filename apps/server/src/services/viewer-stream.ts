@@ -68,6 +68,7 @@ export interface ViewerStreamOptions {
   readonly log: Logger;
   /** The session now. UNKNOWN_SESSION. */
   readonly look: () => Promise<HostSession>;
+  readonly resize: (grid: { readonly cols: number; readonly rows: number }) => Promise<HostSession>;
   readonly hello: (session: HostSession, lastInput: number) => AttachEvent;
   /** What whoever comes now should know. */
   readonly notice: () => AttachEvent | undefined;
@@ -78,8 +79,8 @@ export class ViewerStream {
   #run: number;
   #position: StreamPosition;
   #ephemeral = 0;
-  /** A screen that was sent instead of output, and until when its acknowledgement is waited for (ms). */
-  #awaited: { readonly offset: number; readonly untilMs: number } | undefined;
+  /** Until when the acknowledgement of a screen that was sent instead of output is waited for (ms). */
+  #awaitedUntilMs = 0;
   #lacksLines = false;
   #nextSkipMs = 0;
 
@@ -115,13 +116,12 @@ export class ViewerStream {
 
   /** The first viewer of a session sets its size. */
   async #takeSize(session: HostSession): Promise<HostSession> {
-    const { request, viewers, viewer, host } = this.#options;
+    const { request, viewers, viewer, resize } = this.#options;
     const { cols, rows } = request;
     if (viewers.controller !== viewer.id || cols === undefined || rows === undefined) return session;
     const alive = session.state === 'running' || session.state === 'starting';
     if (!alive || (session.cols === cols && session.rows === rows)) return session;
-    const { reply } = await host.request('resize', { sessionId: session.id, cols, rows });
-    return reply.session;
+    return resize({ cols, rows });
   }
 
   /** What comes next, or a wait for it. */
@@ -140,8 +140,10 @@ export class ViewerStream {
       return;
     }
     const room = viewer.flow.room();
-    if (room === 0 || this.#isAwaited()) {
-      await viewer.woken(this.#awaited && this.#awaited.untilMs - performance.now());
+    const screenWaitMs = this.#screenWaitMs();
+    if (room === 0 || screenWaitMs > 0) {
+      // Without room only an acknowledgement helps, however long ago the screen was sent.
+      await viewer.woken(room === 0 ? undefined : screenWaitMs);
       return;
     }
     if (backlog.bufferedBytes() > MAX_SOCKET_BACKLOG_BYTES) {
@@ -200,10 +202,10 @@ export class ViewerStream {
     }
   }
 
-  #isAwaited(): boolean {
-    if (this.#awaited && (this.#options.viewer.acked >= this.#awaited.offset || performance.now() >= this.#awaited.untilMs))
-      this.#awaited = undefined;
-    return this.#awaited !== undefined;
+  /** How long (ms) nothing follows a screen that was sent instead of output: it was the last thing that was sent. */
+  #screenWaitMs(): number {
+    if (this.#options.viewer.flow.inFlightBytes === 0) this.#awaitedUntilMs = 0;
+    return this.#awaitedUntilMs - performance.now();
   }
 
   #isTooFar(): boolean {
@@ -234,10 +236,10 @@ export class ViewerStream {
   /** A screen in the place of output that was not sent. */
   *#instead(session: HostSession, snapshot: PlacedSnapshot): Generator<PlacedEvent> {
     const { bytesPerSecond } = this.#options.viewer.flow;
-    const { offset, state } = snapshot.event;
-    const onTheLinkMs = bytesPerSecond === undefined ? SCREEN_ACK_MS : (LEFT_QUEUE * state.length * 1000) / bytesPerSecond;
+    const bytes = snapshot.event.state.length;
+    const onTheLinkMs = bytesPerSecond === undefined ? SCREEN_ACK_MS : (LEFT_QUEUE * bytes * 1000) / bytesPerSecond;
     yield this.#replace(snapshot);
-    this.#awaited = { offset, untilMs: performance.now() + Math.min(SCREEN_ACK_MS, Math.max(SCREEN_INTERVAL_MS, onTheLinkMs)) };
+    this.#awaitedUntilMs = performance.now() + Math.min(SCREEN_ACK_MS, Math.max(SCREEN_INTERVAL_MS, onTheLinkMs));
     // That it has ended may be among what the screen stands for.
     const end = endOf(session);
     if (end && this.#position.mark >= session.lastMark) yield this.#place(end);

@@ -8,15 +8,13 @@ const MAX_NOTES = 16;
 export class Viewer {
   readonly id: string;
   readonly flow: FlowWindow;
+  /** It may set the size. */
+  readonly maySize: boolean;
   readonly #ended = new AbortController();
-  #acked = 0;
   #notes: AttachEvent[] = [];
   #wake: (() => void) | undefined;
   #woken = false;
   #resync = false;
-
-  /** It may set the size. */
-  readonly maySize: boolean;
 
   /** `earlier`: what was learnt of this viewer's link. */
   constructor(id: string, options: { readonly maySize: boolean; readonly earlier?: FlowWindow | undefined }) {
@@ -35,13 +33,7 @@ export class Viewer {
     this.wake();
   }
 
-  /** Everything before it has been parsed, as far as the viewer said. */
-  get acked(): number {
-    return this.#acked;
-  }
-
   acknowledge(offset: number): void {
-    this.#acked = Math.max(this.#acked, offset);
     if (this.flow.acknowledge(offset)) this.wake();
   }
 

@@ -90,12 +90,16 @@ export function createBanner(
   /** Since it is down (ms), looked at each second. */
   const [downMs, setDownMs] = createSignal(0);
   const isDown = createMemo(() => state() !== 'live' && state() !== 'signed-out');
+  /** Undefined when it never was. */
   let lastSeen: Date | undefined;
   createEffect(() => {
     setDownMs(0);
-    if (!isDown()) return;
-    // The first one may never have been live.
-    lastSeen = hasBeenLive ? new Date() : undefined;
+    if (!isDown()) {
+      onCleanup(() => {
+        lastSeen = new Date();
+      });
+      return;
+    }
     const since = Date.now();
     const look = (): void => void setDownMs(Date.now() - since);
     const first = setTimeout(look, BANNER_AFTER_MS);
@@ -104,10 +108,6 @@ export function createBanner(
       clearTimeout(first);
       clearInterval(further);
     });
-  });
-  let hasBeenLive = false;
-  createEffect(() => {
-    if (state() === 'live') hasBeenLive = true;
   });
   const elapsed = (): string => (downMs() >= ELAPSED_AFTER_MS ? ` ${Math.floor(downMs() / SECOND_MS)} s` : '');
   return createMemo(() => {

@@ -205,7 +205,7 @@ export function SessionPage(props: SessionPageProps): JSX.Element {
       <Show when={open()?.phase() === 'live' && open()?.isController() === false}>
         <p class="notice with-action" role="status" data-testid="sized-elsewhere">
           Sized for another device
-          <button type="button" class="button small" data-testid="take-control" onClick={() => open()?.takeControl()}>
+          <button type="button" class="button" data-testid="take-control" onClick={() => open()?.takeControl()}>
             Use this size
           </button>
         </p>
