@@ -11,6 +11,7 @@ import { findDataDir } from './data-dir.ts';
 import type { DataDir } from './data-dir.ts';
 import { EXIT, messageOf } from './errors.ts';
 import { setOomScore } from './oom-score.ts';
+import { writeToStderr } from './stderr.ts';
 import { VERSION } from './version.ts';
 
 const MINIMUM_NODE_MAJOR = 24;
@@ -19,9 +20,7 @@ type Level = 'info' | 'warn' | 'error';
 
 /** One line of JSON on stderr, which is the host's log file. */
 function write(level: Level, fields: object, message: string): void {
-  process.stderr.write(
-    `${JSON.stringify({ level, time: new Date().toISOString(), name: 'host', pid: process.pid, msg: message, ...fields })}\n`,
-  );
+  writeToStderr(`${JSON.stringify({ level, time: new Date().toISOString(), name: 'host', pid: process.pid, msg: message, ...fields })}\n`);
 }
 
 const log = {

@@ -201,3 +201,16 @@ test.runIf(canMount)(
   },
   120_000,
 );
+
+test('F29: a log that cannot be written to ends nobody', async () => {
+  await using server = await startTestServer({
+    prefix: ['sh', '-c', 'exec "$@" 2>/dev/full', 'sh'],
+    env: { COTG_LOG_LEVEL: 'debug', COTG_LOG_FORMAT: 'json' },
+  });
+  const { status } = await server.api('/api/status');
+  expect(status).toBe(200);
+  // Every refusal is a line of the log.
+  expect((await fetch(`${server.url}/api/status`)).status).toBe(401);
+  const body = JSON.stringify({ command: ['cat'] });
+  expect((await server.api('/api/sessions', { method: 'POST', body })).status).toBe(201);
+});

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import type { Session } from '@cotg/api';
+import type { Screen, Session } from '@cotg/api';
 import { errorCodeOf } from '@cotg/api/client';
 import { makeRandom } from '@cotg/pty/testing';
 import { openScreenViewer } from '../../../testing/screen-viewer.ts';
@@ -37,8 +37,10 @@ const get = async (server: TestServer, id: string): Promise<Session> => (await (
 const rawOf = async (server: TestServer, id: string): Promise<string> =>
   Buffer.from(await (await server.api(`/api/sessions/${id}/history?format=raw`)).arrayBuffer()).toString('latin1');
 
-const hashOf = async (server: TestServer, id: string, minOffset: number): Promise<string> =>
-  ((await (await server.api(`/api/sessions/${id}/screen?format=json&minOffset=${minOffset}`)).json()) as { hash: string }).hash;
+const screenOf = async (server: TestServer, id: string): Promise<Screen> => {
+  const { endOffset } = await get(server, id);
+  return (await (await server.api(`/api/sessions/${id}/screen?format=json&minOffset=${endOffset}`)).json()) as Screen;
+};
 
 const rssMiB = (pid: number): number =>
   Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? Number.NaN) / 1024;
@@ -62,12 +64,13 @@ function expectNumbers(text: string): void {
 }
 
 async function isAtEnd(server: TestServer, id: string, viewer: ScreenViewer): Promise<void> {
-  const { endOffset } = await eventually(
-    () => get(server, id),
-    (session) => viewer.parsedOffset === session.endOffset && viewer.pendingInputs === 0,
+  // Whatever is still printed: both are compared where both are.
+  const { theirs, hash } = await eventually(
+    async () => ({ theirs: await screenOf(server, id), at: viewer.parsedOffset, hash: viewer.hash() }),
+    ({ theirs, at }) => theirs.offset === at && viewer.pendingInputs === 0,
     { what: 'the viewer is at the end', timeoutMs: 60_000 },
   );
-  expect(viewer.hash()).toBe(await hashOf(server, id, endOffset));
+  expect(hash).toBe(theirs.hash);
   expect(viewer.holes).toBe(0);
 }
 

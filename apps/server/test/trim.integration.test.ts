@@ -76,3 +76,43 @@ test('a limit can be lowered on a living session, and what is above it goes', as
   });
   expect(after.endOffset).toBe(before.endOffset);
 });
+
+test('a small limit keeps at least seven eighths of it, printed at once or a little now and then', async () => {
+  const KIB = 1024;
+  await using server = await startTestServer();
+  const create = async (command: string[]): Promise<string> => {
+    const body = JSON.stringify({ command, maxHistoryBytes: 64 * KIB });
+    return ((await (await server.api('/api/sessions', { method: 'POST', body })).json()) as Session).id;
+  };
+  const get = async (id: string): Promise<Session> => (await (await server.api(`/api/sessions/${id}`)).json()) as Session;
+  const parsed = (id: string, text: string): Promise<unknown> =>
+    eventually(
+      async () => (await server.api(`/api/sessions/${id}/screen`)).text(),
+      (screen) => screen.includes(text),
+      { what: `${text} is parsed` },
+    );
+  const atOnce = await create(['bash', '-c', 'seq -f "line %g of a program that prints it all at once" 20000; echo ALL PRINTED; exec cat']);
+  await parsed(atOnce, 'ALL PRINTED');
+  // Each time less than lies between two beginnings, and the emulator is another one.
+  const now = await create([
+    'bash',
+    '-c',
+    'stty -echo; while read -r n; do seq -f "line %g of a few" 400; echo "part $n is printed"; done',
+  ]);
+  for (let part = 1; part <= 12; part += 1) {
+    await server.api(`/api/sessions/${now}/input`, { method: 'POST', body: JSON.stringify({ data: `${part}\n` }) });
+    await parsed(now, `part ${part} is printed`);
+    await server.kill('SIGTERM');
+    await server.start();
+  }
+  for (const id of [atOnce, now]) {
+    const { firstOffset, endOffset } = await eventually(
+      () => get(id),
+      (session) => session.firstOffset > 0,
+      { what: 'it is trimmed' },
+    );
+    expect(endOffset).toBeGreaterThan(80 * KIB);
+    expect(endOffset - firstOffset).toBeLessThanOrEqual(64 * KIB);
+    expect(endOffset - firstOffset).toBeGreaterThanOrEqual(0.75 * 64 * KIB);
+  }
+}, 120_000);

@@ -4,6 +4,7 @@
 //
 // Queries: the host remembers up to which offset they have been answered. Replies to what lies before it are dropped, those
 // behind it are sent with the offset they belong to; a screens process that dies in between changes nothing.
+import { stepBytes } from '@cotg/db/retention';
 import type { HostEvent, HostSession } from '@cotg/pty/client';
 import { EMULATOR_VERSION } from '@cotg/screen';
 import { behind } from '../services/entries.ts';
@@ -21,12 +22,6 @@ import { packState, unpackState } from './state-views.ts';
 const SLICE_BYTES = 32 * 1024;
 /** What must be parsed again at most after the process died. */
 const CHECKPOINT_EVERY_BYTES = 4 * 1024 * 1024;
-/**
- * How often the host is given a state at which the history may begin when it is trimmed, in parts of the limit: what is kept is then never
- * shorter than 49/50 of it. A dump costs about 2 ms, 1 to 3 % of parsing what lies between.
- */
-const BASES_PER_HISTORY = 50;
-const MIN_BASE_BYTES = 64 * 1024;
 /** How often the host learns how far the emulator is, so that it can hold a flood back (the bound is half a history). */
 const PROGRESS_EVERY_BYTES = 256 * 1024;
 /** Without output for so long an emulator is put to sleep: waking takes about a millisecond, keeping one costs about one megabyte. */
@@ -72,7 +67,8 @@ export class ScreenSession {
   #answered = 0;
   #reported = 0;
   #stored: StreamPosition | undefined;
-  #offered = 0;
+  /** Where the host was last offered a beginning for what it keeps; nobody knows after waking, and it refuses what comes too early. */
+  #offered = -Infinity;
   #waiters: Waiter[] = [];
   #wake: (() => void) | undefined;
   #woken = false;
@@ -229,14 +225,14 @@ export class ScreenSession {
   #blank({ run, offset, mark, cols, rows }: ScreenPosition & { cols: number; rows: number }): Emulator {
     this.#position = { offset, mark };
     this.#run = run;
-    this.#offered = offset;
     return makeEmulator({ cols, rows, scrollback: SCROLLBACK_LINES, offset, onFact: this.#options.events.fact });
   }
 
-  /** A slice ends where the answered queries end, so that replies before and behind can be told apart. */
+  /** A slice ends where the answered queries end, so that replies before and behind can be told apart, and where a base is due. */
   #sliceBytes(): number {
     const toAnswered = this.#answered - this.#position.offset;
-    return toAnswered > 0 ? Math.min(SLICE_BYTES, toAnswered) : SLICE_BYTES;
+    const slice = Math.min(SLICE_BYTES, stepBytes(this.#options.session().maxHistoryBytes));
+    return toAnswered > 0 ? Math.min(slice, toAnswered) : slice;
   }
 
   async #older(ringStart: StreamPosition, signal: AbortSignal): Promise<readonly StreamEntry[]> {
@@ -276,8 +272,7 @@ export class ScreenSession {
   }
 
   async #offerBase(emulator: Emulator): Promise<void> {
-    const every = Math.max(MIN_BASE_BYTES, this.#options.session().maxHistoryBytes / BASES_PER_HISTORY);
-    if (this.#position.offset - this.#offered < every) return;
+    if (this.#position.offset - this.#offered < stepBytes(this.#options.session().maxHistoryBytes)) return;
     this.#offered = this.#position.offset;
     const { state, emulator: version, cols, rows, run, offset, mark } = this.#checkpoint(emulator);
     await this.#options.host.request('offerBase', { sessionId: this.id, run, offset, mark, cols, rows, version }, { body: state });

@@ -16,6 +16,10 @@ const session = {
   endedAt: null,
 } as HostSession;
 
+const ENDED = { ...session, state: 'exited', reason: 'exit', exitCode: 0, signal: null, endedAt: 1, lastMark: 2 } as HostSession;
+/** As it comes on the stream, a moment after the host has said so. */
+const EXIT = { kind: 'exit', offset: 0, mark: 2, at: 1, run: 1, state: 'exited', reason: 'exit', exitCode: 0, signal: null };
+
 beforeEach(() => {
   vi.useFakeTimers();
 });
@@ -24,9 +28,10 @@ afterEach(() => {
 });
 
 /** A viewer far behind a flood, whose screens take almost all of its window. */
-function setUp(screenBytes: number): { viewer: Viewer; stream: ViewerStream; screens: () => number } {
+function setUp(screenBytes: number, { ends = false } = {}): { viewer: Viewer; stream: ViewerStream; screens: () => number } {
   const viewer = new Viewer('viewer-0001', { maySize: false });
-  let [screens, end] = [0, 0];
+  let [screens, end, entries] = [0, 0, 0];
+  let now = session;
   const options = {
     request: { sessionId: 's', viewerId: viewer.id },
     session,
@@ -35,10 +40,13 @@ function setUp(screenBytes: number): { viewer: Viewer; stream: ViewerStream; scr
       controller: null,
       feed: {
         get end() {
-          end += 10_000_000;
+          if (!ends) end += 10_000_000;
           return { offset: end, mark: 1 };
         },
-        ahead: () => ({ kind: 'end' }),
+        ahead: () => {
+          entries += 1;
+          return ends && entries === 1 ? { kind: 'entries', entries: [{ kind: 'mark', entry: EXIT }] } : { kind: 'end' };
+        },
       },
     },
     backlog: { bufferedBytes: () => 0 },
@@ -46,12 +54,13 @@ function setUp(screenBytes: number): { viewer: Viewer; stream: ViewerStream; scr
     screens: {
       snapshot: async () => {
         screens += 1;
+        now = ends ? ENDED : session;
         return { offset: end, cols: 80, rows: 24, state: new Uint8Array(screenBytes), run: 1, mark: 1 };
       },
     },
     log: { debug: () => undefined, warn: () => undefined },
-    look: async () => session,
-    hello: () => ({ type: 'title', title: '' }),
+    look: async () => now,
+    hello: () => ({ type: 'hello' }),
     notice: () => undefined,
   };
   return { viewer, stream: new ViewerStream(options as unknown as ViewerStreamOptions), screens: () => screens };
@@ -76,6 +85,18 @@ test('a viewer that reads nothing costs nothing: its stream sleeps until it is a
   viewer.acknowledge(Number.MAX_SAFE_INTEGER);
   await vi.advanceTimersByTimeAsync(1);
   expect(screens()).toBe(4);
+  viewer.end();
+  await reading;
+});
+
+test('a session that ends while its screen is made: the viewer is told once, behind the screen that stands for it', async () => {
+  const { viewer, stream } = setUp(1000, { ends: true });
+  const types: string[] = [];
+  const reading = (async () => {
+    for await (const { event } of stream.events()) types.push(event.type);
+  })();
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(types).toEqual(['hello', 'snapshot', 'exit']);
   viewer.end();
   await reading;
 });

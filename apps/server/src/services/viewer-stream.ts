@@ -3,7 +3,7 @@
 import { ApiError, formatEventId } from '@cotg/api';
 import type { Attach, AttachEvent, Backlog, PlacedEvent } from '@cotg/api';
 import { HostRequestError } from '@cotg/pty/client';
-import type { HostSession } from '@cotg/pty/client';
+import type { HostSession, MarkEntry } from '@cotg/pty/client';
 import { EMULATOR_VERSION } from '@cotg/screen';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -82,7 +82,12 @@ export class ViewerStream {
   /** Until when the acknowledgement of a screen that was sent instead of output is waited for (ms). */
   #awaitedUntilMs = 0;
   #lacksLines = false;
+  /** What the last screen took (bytes). */
+  #screenBytes = Infinity;
   #nextSkipMs = 0;
+  /** The runs whose end the viewer knows: from hello, and from an event (or a mark that was sent). */
+  #endedAtHello = 0;
+  #endTold = 0;
 
   constructor(options: ViewerStreamOptions) {
     this.#options = options;
@@ -108,10 +113,11 @@ export class ViewerStream {
     else this.#position = known;
     yield this.#place(hello(session, reply.lastInput));
     this.#run = session.run;
+    if (session.endedAt !== null) this.#endedAtHello = session.run;
     const isFar = known !== undefined && !request.complete && session.endOffset - known.offset > viewer.flow.farBytes;
     if (known && !isFar) return;
     const asked = request.lastEventId !== undefined || request.have !== undefined;
-    yield this.#replace(await this.#snapshot(session, isFar ? 'behind' : asked ? 'gap' : 'attach'));
+    yield* this.#replace(await this.#snapshot(session, isFar ? 'behind' : asked ? 'gap' : 'attach'));
   }
 
   /** The first viewer of a session sets its size. */
@@ -130,7 +136,7 @@ export class ViewerStream {
     if (viewer.takeResync()) {
       const mended = await this.#presentScreen(await look(), 'resync', this.#lines());
       if (mended) {
-        yield this.#replace(mended);
+        yield* this.#replace(mended);
         return;
       }
     }
@@ -153,7 +159,7 @@ export class ViewerStream {
     if (this.#isTooFar()) {
       const skipped = await this.#skip();
       if (skipped) {
-        yield* this.#instead(skipped.session, skipped.snapshot);
+        yield* this.#instead(skipped);
         return;
       }
     }
@@ -165,8 +171,7 @@ export class ViewerStream {
     const batch = ahead.kind === 'entries' ? ahead.entries : await this.#olderEntries(ahead.ringStart, room);
     if (batch === 'trimmed') {
       // So far behind that it is not kept any more: the present is what there is.
-      const session = await look();
-      yield* this.#instead(session, await this.#snapshot(session, 'behind'));
+      yield* this.#instead(await this.#snapshot(await look(), 'behind'));
       return;
     }
     yield* this.#send(batch);
@@ -179,7 +184,7 @@ export class ViewerStream {
     if (woken || viewer.signal.aborted || !this.#lacksLines) return;
     this.#lacksLines = false;
     const whole = await this.#presentScreen(await look(), 'behind', viewer.flow.linesThatFit(this.#lines()));
-    if (whole) yield this.#replace(whole);
+    if (whole) yield* this.#replace(whole);
   }
 
   async *#send(batch: readonly StreamEntry[]): AsyncGenerator<PlacedEvent> {
@@ -189,13 +194,13 @@ export class ViewerStream {
       const isGap = entry.kind === 'mark' && entry.entry.kind === 'gap' && entry.entry.lostBytes > 0;
       const screen = isGap ? await this.#presentScreen(await look(), 'gap', this.#lines()) : undefined;
       if (screen) {
-        yield this.#replace(screen);
+        yield* this.#replace(screen);
         return;
       }
       this.#position = behind(this.#position, entry);
       if (entry.kind === 'mark' && entry.entry.kind === 'seam') this.#run = entry.entry.run;
       const event = eventOf(entry);
-      if (!event) continue;
+      if (!event || (entry.kind === 'mark' && this.#isToldEnd(entry.entry))) continue;
       if (entry.kind === 'output') viewer.flow.sent(this.#position.offset, entry.bytes.length);
       yield this.#place(event, entry.kind === 'output');
       if (viewer.signal.aborted) return;
@@ -209,47 +214,67 @@ export class ViewerStream {
   }
 
   #isTooFar(): boolean {
-    const { request, viewers, viewer } = this.#options;
+    const { request, viewers } = this.#options;
     const { end } = viewers.feed;
     if (request.complete) return false;
-    return end !== undefined && end.offset - this.#position.offset > viewer.flow.farBytes && performance.now() >= this.#nextSkipMs;
+    return end !== undefined && end.offset - this.#position.offset > this.#farBytes() && performance.now() >= this.#nextSkipMs;
+  }
+
+  /** Where lines are missing anyway a screen is sent as soon as it takes less than the output. */
+  #farBytes(): number {
+    const { farBytes } = this.#options.viewer.flow;
+    return this.#lacksLines ? Math.min(farBytes, this.#screenBytes) : farBytes;
   }
 
   /** The present screen for a viewer that its link keeps behind; undefined when the emulator is not ahead of it. */
-  async #skip(): Promise<{ session: HostSession; snapshot: PlacedSnapshot } | undefined> {
+  async #skip(): Promise<PlacedSnapshot | undefined> {
     const { viewer, look } = this.#options;
     const { flow } = viewer;
     const session = await look();
     const wanted = this.#lines();
     const lines = (flow.bytesPerSecond ?? Infinity) >= QUICK_LINK ? wanted : 0;
     // At least half of what is too far: less would be skipped again and again.
-    const minOffset = Math.min(session.endOffset, this.#position.offset + Math.ceil(flow.farBytes / 2));
+    const minOffset = Math.min(session.endOffset, this.#position.offset + Math.ceil(this.#farBytes() / 2));
     const snapshot = await this.#presentScreen(session, 'behind', lines, { minOffset, timeoutMs: SKIP_TIMEOUT_MS });
     if (!snapshot) {
       this.#nextSkipMs = performance.now() + SKIP_TIMEOUT_MS;
       return undefined;
     }
     if (lines < wanted) this.#lacksLines = true;
-    return { session, snapshot };
+    return snapshot;
   }
 
   /** A screen in the place of output that was not sent. */
-  *#instead(session: HostSession, snapshot: PlacedSnapshot): Generator<PlacedEvent> {
+  async *#instead(snapshot: PlacedSnapshot): AsyncGenerator<PlacedEvent> {
     const { bytesPerSecond } = this.#options.viewer.flow;
     const bytes = snapshot.event.state.length;
     const onTheLinkMs = bytesPerSecond === undefined ? SCREEN_ACK_MS : (LEFT_QUEUE * bytes * 1000) / bytesPerSecond;
-    yield this.#replace(snapshot);
     this.#awaitedUntilMs = performance.now() + Math.min(SCREEN_ACK_MS, Math.max(SCREEN_INTERVAL_MS, onTheLinkMs));
-    // That it has ended may be among what the screen stands for.
-    const end = endOf(session);
-    if (end && this.#position.mark >= session.lastMark) yield this.#place(end);
+    yield* this.#replace(snapshot);
   }
 
-  #replace({ event, mark }: PlacedSnapshot): PlacedEvent {
+  async *#replace({ event, mark }: PlacedSnapshot): AsyncGenerator<PlacedEvent> {
     this.#position = { offset: event.offset, mark };
     this.#run = event.run;
+    this.#screenBytes = event.state.length;
     this.#options.viewer.flow.sent(event.offset, event.state.length);
-    return this.#place(event);
+    yield this.#place(event);
+    // That it has ended may be among what the screen stands for, and nobody else tells: the screen may be younger than any look before it.
+    // A session that is gone, or a host that does not answer, is met again by whatever comes next.
+    const session = await this.#options.look().catch(() => undefined);
+    if (session?.run !== event.run || session.endOffset !== event.offset) return;
+    const end = endOf(session);
+    if (!end || this.#endedAtHello === session.run || this.#endTold === session.run) return;
+    this.#endTold = session.run;
+    yield this.#place(end);
+  }
+
+  /** Told already, behind the screen that stood for it. */
+  #isToldEnd(mark: MarkEntry): boolean {
+    if (mark.kind !== 'exit') return false;
+    const isTold = this.#endTold === mark.run;
+    this.#endTold = mark.run;
+    return isTold;
   }
 
   /** Output names its place by itself; what stands at the same offset as something else is told apart by a number. */

@@ -320,19 +320,19 @@ export class Committer {
       const part = this.#queue.takeUnshown(session);
       shown.push(...entriesOfPart(record.committed.id, part));
       applyShown(record, part);
-      this.#forgetOldest(record, RING_BYTES);
+      this.#forgetOldest(record, this.#queue.heldBytesOf(session) - RING_BYTES);
     }
     for (const session of this.#queue.sessions()) {
       const over = this.#queue.bytes - ALL_RINGS_BYTES;
       if (over <= 0) break;
-      this.#forgetOldest(book.byKey(session), Math.max(0, (this.#queue.bytesOf(session) ?? 0) - over));
+      this.#forgetOldest(book.byKey(session), over);
     }
     if (shown.length > 0) this.#deliver(shown);
     this.#policy.committed(monotonicNow());
   }
 
-  #forgetOldest(record: SessionRecord, maxBytes: number): void {
-    const lost = this.#queue.forgetOldest(record.key, maxBytes);
+  #forgetOldest(record: SessionRecord, bytes: number): void {
+    const lost = this.#queue.forgetOldest(record.key, bytes);
     const gap = record.gaps.at(-1);
     if (lost === 0 || gap === undefined) return;
     gap.lostBytes += lost;

@@ -26,11 +26,12 @@ describe('what is kept', () => {
     expect(decideTrim({ ...kept, endOffset: 17 * MIB + 1 })).toEqual({ kind: 'blank', offset: 16 * MIB + 1 });
   });
 
-  it('stays within a fiftieth of the limit when a candidate is offered at each step, whatever the limit', () => {
-    for (const maxHistoryBytes of [MIB, 50 * MIB, 500 * MIB]) {
+  it('is at least seven eighths of the limit, of a usual one 49 fiftieths, when a candidate is offered at each step', () => {
+    for (const maxHistoryBytes of [MIB / 16, MIB / 8, MIB / 4, MIB, 50 * MIB, 500 * MIB]) {
       let firstOffset = 0;
       let candidates: number[] = [];
       const step = stepBytes(maxHistoryBytes);
+      expect(step).toBeLessThanOrEqual(maxHistoryBytes / (maxHistoryBytes < 4 * MIB ? 8 : 50));
       for (let endOffset = 0; endOffset < 4 * maxHistoryBytes; endOffset += step / 4) {
         if (isWanted({ firstOffset, maxHistoryBytes, candidates }, endOffset)) candidates.push(endOffset);
         const decision = decideTrim({ firstOffset, endOffset, maxHistoryBytes, candidates });

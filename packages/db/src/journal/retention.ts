@@ -7,15 +7,18 @@
 
 /** Of the limit: 50 candidates of about 10 KB for a full history are a tenth of what it takes compressed, and no more than a fiftieth is missing. */
 const STEPS = 50;
-const MIN_STEP_BYTES = 64 * 1024;
+/** A dump takes as long as parsing about so much: a smaller step makes parsing more than twice as dear, and is taken only where it must be. */
+const USUAL_STEP_BYTES = 64 * 1024;
+/** Of a small limit: whatever it is, seven eighths of it are kept. */
+const LEAST_STEPS = 8;
 /** Kept at the most when nobody offers a beginning, times the limit. */
 const WITHOUT_BASE = 2;
 /** Half a second of a flood at 30 MB/s: an emulator's process starts in a quarter of a second, and then sets the pace (bytes). */
 const START_BYTES = 16 * 1024 * 1024;
 
-/** Output between two candidates (bytes). */
+/** Output between two candidates (bytes): a fiftieth of the limit, of a limit below 3.2 MB up to an eighth. The emulator offers as often. */
 export function stepBytes(maxHistoryBytes: number): number {
-  return Math.max(MIN_STEP_BYTES, Math.floor(maxHistoryBytes / STEPS));
+  return Math.max(Math.floor(maxHistoryBytes / STEPS), Math.min(USUAL_STEP_BYTES, Math.floor(maxHistoryBytes / LEAST_STEPS)));
 }
 
 export interface Kept {

@@ -118,6 +118,27 @@ describe('write queue', () => {
     expect(() => queue.pushBytes(1, 11, Buffer.alloc(1), 0)).toThrow(expect.objectContaining({ code: 'INVARIANT' }));
   });
 
+  it('drops only what stands behind the place held, and keeps as much of it as if nothing stood in front', () => {
+    const queue = new WriteQueue();
+    // Shown in an earlier pause; its gap has been stored since, it has not.
+    queue.pushBytes(1, 0, Buffer.from('aaaa'), 0);
+    queue.holdPlace(1, 1, 0);
+    queue.takeUnshown(1);
+    queue.drop(queue.peek(0, all));
+    expect(queue.heldBytesOf(1)).toBe(4);
+    queue.forgetOldest(1, 1);
+    queue.drop(queue.peek(1, all));
+    expect(queue.heldBytesOf(1)).toBe(0);
+
+    queue.pushBytes(1, 4, Buffer.from('bbbb'), 0);
+    expect(queue.holdPlace(1, 2, 0)).toMatchObject({ offset: 4, lostBytes: 0 });
+    expect(queue.heldBytesOf(1)).toBe(4);
+    expect(queue.forgetOldest(1, queue.heldBytesOf(1) - 4)).toBe(0);
+    expect(queue.forgetOldest(1, 3)).toBe(3);
+    expect(queue.forgetOldest(1, 3)).toBe(1);
+    expect(queue.bytes).toBe(3);
+  });
+
   it('discards a session alone', () => {
     const queue = new WriteQueue();
     queue.pushBytes(1, 0, Buffer.alloc(10), 0);

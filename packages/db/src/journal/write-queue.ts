@@ -129,11 +129,18 @@ export class WriteQueue implements PendingEntries {
     return { offset: queue.offset, items: queue.items.slice(0, queue.shown) };
   }
 
+  /** Bytes behind the place held: what may be dropped. In front of it may stand as much again that was shown in an earlier pause. */
+  heldBytesOf(session: number): number {
+    const items = this.#queues.get(session)?.items ?? [];
+    const place = items.findIndex(isGap);
+    return place < 0 ? 0 : bytesIn(items.slice(place + 1));
+  }
+
   /**
-   * Drops the oldest bytes behind the place held, until at most `maxBytes` wait. Marks among them are kept and move behind the gap. Returns
-   * the bytes dropped; the gap has grown by them.
+   * Drops the oldest `bytes` behind the place held, or as many as there are. Marks among them are kept and move behind the gap. Returns the
+   * bytes dropped; the gap has grown by them.
    */
-  forgetOldest(session: number, maxBytes: number): number {
+  forgetOldest(session: number, bytes: number): number {
     const queue = this.#queues.get(session);
     const place = queue?.items.findIndex(isGap) ?? -1;
     const held = queue?.items[place];
@@ -141,11 +148,11 @@ export class WriteQueue implements PendingEntries {
     let lost = 0;
     const kept: QueuedItem[] = [];
     const rest = queue.items.slice(place + 1);
-    while (queue.bytes - lost > maxBytes && rest.length > 0) {
+    while (lost < bytes && rest.length > 0) {
       const item = rest.shift();
       if (item?.kind === 'mark') kept.push(item);
       else if (item !== undefined) {
-        const dropped = Math.min(item.bytes.length, queue.bytes - lost - maxBytes);
+        const dropped = Math.min(item.bytes.length, bytes - lost);
         lost += dropped;
         if (dropped < item.bytes.length) rest.unshift({ kind: 'bytes', bytes: item.bytes.subarray(dropped) });
         else if (place + 1 < queue.shown) queue.shown -= 1;
