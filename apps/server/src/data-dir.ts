@@ -49,7 +49,10 @@ export interface DataDir {
   readonly isReadOnly: boolean;
 }
 
-function pathsIn(path: string): Omit<DataDir, 'ownerToken' | 'hostSecret' | 'isReadOnly'> {
+export type DataFiles = Omit<DataDir, 'ownerToken' | 'hostSecret' | 'isReadOnly'>;
+
+/** Where everything lies, whether or not it is there. */
+export function dataFiles(path: string): DataFiles {
   return {
     path,
     journal: join(path, 'journal.db'),
@@ -174,7 +177,7 @@ export function openDataDir(path: string): DataDir {
     const isReadOnly = !canWrite(path, known !== undefined);
     if (known) return { ...known, isReadOnly };
     const [ownerToken, hostSecret] = [readOrMakeSecret(ownerTokenFile(path)), readOrMakeSecret(hostSecretFile(path))];
-    return { ...pathsIn(path), ownerToken, hostSecret, isReadOnly };
+    return { ...dataFiles(path), ownerToken, hostSecret, isReadOnly };
   } catch (error) {
     if (error instanceof StartError) throw error;
     throw new StartError('DATA_DIR_UNUSABLE', `The data directory ${path} cannot be used: ${messageOf(error)}.`, {
@@ -189,5 +192,5 @@ export function findDataDir(path: string): DataDir | undefined {
   const ownerToken = readSecret(ownerTokenFile(path));
   const hostSecret = readSecret(hostSecretFile(path));
   if (ownerToken === undefined || hostSecret === undefined) return undefined;
-  return { ...pathsIn(path), ownerToken, hostSecret, isReadOnly: false };
+  return { ...dataFiles(path), ownerToken, hostSecret, isReadOnly: false };
 }

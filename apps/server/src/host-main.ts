@@ -3,14 +3,11 @@
 //
 // Arguments: DATA_DIR, the `sync`, `orphans` and `persistence` settings, and its score when memory runs out. The server starts it detached, with its log as stderr.
 import { acquireLease } from '@cotg/db/lease';
-import { openJournal } from '@cotg/db/journal';
-import type { SqliteJournal } from '@cotg/db/journal';
-import { releaseReserveWhenFull } from '@cotg/db/reserve';
 import { MEMORY_KEPT_BYTES, MemoryJournal, startHost } from '@cotg/pty/host';
 import { findDataDir } from './data-dir.ts';
-import type { DataDir } from './data-dir.ts';
 import { EXIT, messageOf } from './errors.ts';
 import { setOomScore } from './oom-score.ts';
+import { openStoredJournal } from './stored-journal.ts';
 import { writeToStderr } from './stderr.ts';
 import { VERSION } from './version.ts';
 
@@ -28,23 +25,6 @@ const log = {
   warn: (fields: object, message: string): void => write('warn', fields, message),
   error: (fields: object, message: string): void => write('error', fields, message),
 };
-
-async function openStoredJournal(dataDir: DataDir, sync: string | undefined): Promise<SqliteJournal> {
-  releaseReserveWhenFull(dataDir.path);
-  const journal = await openJournal({
-    path: dataDir.journal,
-    synchronous: sync === 'full' ? 'full' : 'normal',
-    onNotice: (notice) => log.warn({ notice }, 'storage'),
-  });
-  try {
-    journal.markLostTails();
-  } catch (error) {
-    // They wait in the journal until storing works.
-    log.error({ error: messageOf(error) }, 'what was found missing could not be stored yet');
-  }
-  journal.keepReserve();
-  return journal;
-}
 
 async function main([dataDirPath, sync, orphans, persistence, oomScore]: readonly string[]): Promise<void> {
   process.umask(0o077);
@@ -72,7 +52,7 @@ async function main([dataDirPath, sync, orphans, persistence, oomScore]: readonl
   const journal =
     persistence === 'memory'
       ? new MemoryJournal({ keptBytes: MEMORY_KEPT_BYTES, timeMarks: true })
-      : await openStoredJournal(dataDir, sync);
+      : await openStoredJournal(dataDir, sync, log);
   const ended = Promise.withResolvers<void>();
   const host = await startHost({
     journal,

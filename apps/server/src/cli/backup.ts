@@ -5,18 +5,14 @@ import { createReadStream, createWriteStream, existsSync, linkSync, mkdtempSync,
 import { basename, dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { openCatalog } from '@cotg/db/catalog';
-import { openJournal } from '@cotg/db/journal';
-import { acquireLease } from '@cotg/db/lease';
 import tar from 'tar-stream';
-import { loadConfig } from '../config.ts';
 import type { Flags } from '../config.ts';
-import { findDataDir } from '../data-dir.ts';
-import type { DataDir } from '../data-dir.ts';
-import { EXIT, StartError, errnoOf } from '../errors.ts';
+import { EXIT, StartError, errnoOf, messageOf } from '../errors.ts';
 import { VERSION } from '../version.ts';
 import { formatBytes } from './format.ts';
+import { withHost } from './host-access.ts';
 import type { CliIo } from './io.ts';
-import { LONG_COMMAND_MS, withServer } from './server-client.ts';
+import { LONG_COMMAND_MS, isServed, withServer } from './server-client.ts';
 
 const MODE = 0o600;
 
@@ -24,9 +20,11 @@ export async function backup(flags: Flags, file: string, options: { json?: boole
   const target = resolve(file);
   if (existsSync(target))
     throw new StartError('BAD_SETTING', `${target} is there already.`, { exitCode: EXIT.usage, hint: 'Name a new file.' });
-  const dataDir = findDataDir(loadConfig({ flags }).dataDir);
-  if (!dataDir) throw new StartError('NOT_SERVING', 'There is no data directory yet: nothing is kept.', { exitCode: EXIT.notReachable });
-  const { folder, files } = (await copyAtRest(dataDir)) ?? (await withServer(flags, (api) => api.system.backup.mutate(), LONG_COMMAND_MS));
+  if (!existsSync(dirname(target)))
+    throw new StartError('BAD_SETTING', `There is no folder ${dirname(target)}.`, { exitCode: EXIT.usage, hint: 'Make it first.' });
+  const { folder, files } = (await isServed(flags))
+    ? await withServer(flags, (api) => api.system.backup.mutate(), LONG_COMMAND_MS)
+    : await copyWithoutServer(flags, io);
   const draft = join(dirname(target), `.${basename(target)}.${process.pid}`);
   try {
     await pack(folder, files, draft);
@@ -34,7 +32,8 @@ export async function backup(flags: Flags, file: string, options: { json?: boole
     linkSync(draft, target);
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') throw new StartError('BAD_SETTING', `${target} is there already.`, { exitCode: EXIT.usage });
-    throw error;
+    if (errnoOf(error) === undefined) throw error;
+    throw new StartError('REQUEST_FAILED', `${target} cannot be written: ${messageOf(error)}.`, { exitCode: EXIT.failed, cause: error });
   } finally {
     rmSync(draft, { force: true });
     rmSync(folder, { recursive: true, force: true });
@@ -44,17 +43,20 @@ export async function backup(flags: Flags, file: string, options: { json?: boole
   return EXIT.done;
 }
 
-/** With both owners away their leases are ours for the moment; null when one of them runs. */
-async function copyAtRest(dataDir: DataDir): Promise<{ folder: string; files: readonly string[] } | null> {
-  using host = acquireLease(dataDir.hostLock);
-  using server = host && acquireLease(dataDir.serverLock);
-  if (!host || !server) return null;
-  const folder = mkdtempSync(join(dataDir.path, 'backup-'));
-  await using journal = await openJournal({ path: dataDir.journal, synchronous: 'normal' });
-  await journal.backup(join(folder, 'journal.db'));
-  await using catalog = await openCatalog({ path: dataDir.catalog });
-  await catalog.backup(join(folder, 'catalog.db'));
-  return { folder, files: ['journal.db', 'catalog.db'] };
+/** The journal by its host, the living one or one of our own; the catalog here, whose owner is away. */
+function copyWithoutServer(flags: Flags, io: CliIo): Promise<{ folder: string; files: readonly string[] }> {
+  return withHost(flags, io, async (host, dataDir) => {
+    const folder = mkdtempSync(join(dataDir.path, 'backup-'));
+    try {
+      await host.request('backup', { path: join(folder, 'journal.db') }, { timeoutMs: LONG_COMMAND_MS });
+      await using catalog = await openCatalog({ path: dataDir.catalog });
+      await catalog.backup(join(folder, 'catalog.db'));
+    } catch (error) {
+      rmSync(folder, { recursive: true, force: true });
+      throw error;
+    }
+    return { folder, files: ['journal.db', 'catalog.db'] };
+  });
 }
 
 async function pack(folder: string, files: readonly string[], target: string): Promise<void> {

@@ -2,22 +2,23 @@
 // owner's lease held meanwhile. What could not be looked at is said, never passed over as whole.
 import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { checkCatalogFile, checkJournalFile, damageReports } from '@cotg/db/doctor';
-import type { Finding } from '@cotg/db/doctor';
+import { checkCatalogFile, damageReports } from '@cotg/db/doctor';
 import { acquireLease } from '@cotg/db/lease';
-import { loadConfig } from '../config.ts';
 import type { Flags } from '../config.ts';
-import { findDataDir } from '../data-dir.ts';
+import type { DataFiles } from '../data-dir.ts';
 import { EXIT, StartError, messageOf } from '../errors.ts';
+import { keptFiles } from './host-access.ts';
 import type { CliIo } from './io.ts';
-import { LONG_COMMAND_MS, withServer } from './server-client.ts';
+import type { JournalFinding } from './journal-findings.ts';
+import { journalFindings } from './journal-findings.ts';
 
 /** Files and folders in which others could read or write. */
 const OTHERS = 0o077;
 
 interface Problem {
   readonly file: string;
-  readonly kind: Finding['kind'] | 'permissions' | 'schema';
+  /** Of the reader of that database, or `permissions`, `schema`. */
+  readonly kind: string;
   readonly sessionId?: string | undefined;
   readonly from?: number | undefined;
   readonly to?: number | undefined;
@@ -25,20 +26,11 @@ interface Problem {
 }
 
 export async function doctor(flags: Flags, options: { json?: boolean }, io: CliIo): Promise<number> {
-  const dataDir = findDataDir(loadConfig({ flags }).dataDir);
-  if (!dataDir) throw new StartError('NOT_SERVING', 'There is no data directory yet: nothing is kept.', { exitCode: EXIT.notReachable });
+  const dataDir = keptFiles(flags);
   const unchecked: string[] = [];
   const problems = permissions(dataDir.path);
-  const databases = [
-    { path: dataDir.journal, lock: dataDir.hostLock, check: checkJournalFile },
-    { path: dataDir.catalog, lock: dataDir.serverLock, check: checkCatalogFile },
-  ];
-  for (const { path, lock, check } of databases) {
-    using lease = acquireLease(lock);
-    if (lease !== null) problems.push(...checked(path, check));
-    else if (path === dataDir.journal) problems.push(...(await throughHost(flags, unchecked)));
-    else unchecked.push(basename(path));
-  }
+  if (existsSync(dataDir.journal)) problems.push(...(await journalProblems(dataDir, unchecked)));
+  if (existsSync(dataDir.catalog)) problems.push(...catalogProblems(dataDir, unchecked));
   const setAside = damageReports(dataDir.path).map(({ file, setAside: name, at }) => ({
     file,
     setAside: name,
@@ -59,26 +51,34 @@ export async function doctor(flags: Flags, options: { json?: boolean }, io: CliI
   return problems.length === 0 ? EXIT.done : EXIT.failed;
 }
 
-/** The host reads its own file; it is reached through the server. */
-async function throughHost(flags: Flags, unchecked: string[]): Promise<readonly Problem[]> {
+/** By whom it may be; what nobody can look at is said. */
+async function journalProblems(files: DataFiles, unchecked: string[]): Promise<Problem[]> {
   try {
-    const findings = await withServer(flags, (api) => api.system.verify.query(), LONG_COMMAND_MS);
-    return findings.map((finding) => ({ ...finding, kind: finding.kind as Problem['kind'] }));
+    return (await journalFindings(files)).map(problemOf(basename(files.journal)));
   } catch (error) {
-    if (!(error instanceof StartError)) throw error;
-    unchecked.push('journal.db');
+    if (!(error instanceof StartError)) return [{ file: basename(files.journal), kind: 'schema', detail: messageOf(error) }];
+    unchecked.push(basename(files.journal));
     return [];
   }
 }
 
-function checked(path: string, check: (path: string) => Finding[]): Problem[] {
-  const file = basename(path);
+function catalogProblems(files: DataFiles, unchecked: string[]): Problem[] {
+  const file = basename(files.catalog);
+  using lease = acquireLease(files.serverLock);
+  if (!lease) {
+    unchecked.push(file);
+    return [];
+  }
   try {
-    return check(path).map(({ session, ...finding }) => ({ file, ...finding, ...(session === null ? {} : { sessionId: session }) }));
+    return checkCatalogFile(files.catalog).map(problemOf(file));
   } catch (error) {
     return [{ file, kind: 'schema', detail: messageOf(error) }];
   }
 }
+
+const problemOf =
+  (file: string) =>
+  ({ session, ...finding }: JournalFinding): Problem => ({ file, ...finding, ...(session === null ? {} : { sessionId: session }) });
 
 /** What is inside a folder that others can enter or read is not private, whatever its own mode says. */
 function permissions(path: string): Problem[] {

@@ -1,11 +1,13 @@
-// `cotg journal`: the journal as it is stored. Everything goes through the running server: nobody else opens a database that is in use.
+// `cotg journal`: the journal as it is stored. Everything goes through its owner while that lives: nobody else opens a database that is in use.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Flags } from '../config.ts';
-import { EXIT } from '../errors.ts';
-import { exportHistory } from './export.ts';
+import { EXIT, StartError } from '../errors.ts';
+import { HistoryService } from '../services/history-service.ts';
+import { exportHistory, openHistory } from './export.ts';
+import { keptFiles, withHost } from './host-access.ts';
 import type { CliIo } from './io.ts';
-import { openHistory } from './export.ts';
-import { LONG_COMMAND_MS, withServer } from './server-client.ts';
+import { journalFindings } from './journal-findings.ts';
+import { isServed } from './server-client.ts';
 
 /** Between two looks for what is new (ms): what a person who watches does not notice. */
 const FOLLOW_MS = 1000;
@@ -15,18 +17,33 @@ interface Range {
   readonly to?: string;
 }
 
-/** The entries of a session, one JSON object a line. */
-export function journalDump(flags: Flags, sessionId: string, range: Range, io: CliIo): Promise<number> {
-  return exportHistory(flags, sessionId, { ...range, format: 'entries' }, io);
+/** The entries of a session, one JSON object a line: from the server, or without one from the host. */
+export async function journalDump(flags: Flags, sessionId: string, range: Range, io: CliIo): Promise<number> {
+  if (await isServed(flags)) return exportHistory(flags, sessionId, { ...range, format: 'entries' }, io);
+  return withHost(flags, io, async (host) => {
+    const signal = new AbortController().signal;
+    const offsets = { from: offsetOf('from', range.from), to: offsetOf('to', range.to) };
+    const { chunks } = await new HistoryService(host, ({ id }) => id).open(sessionId, 'entries', offsets, signal);
+    for await (const chunk of chunks) await new Promise<void>((resolve) => void process.stdout.write(chunk, () => resolve()));
+    return EXIT.done;
+  });
 }
 
-/** Reads everything that is stored, end to end. */
+function offsetOf(name: string, value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const offset = Number(value);
+  if (!Number.isSafeInteger(offset) || offset < 0)
+    throw new StartError('BAD_SETTING', `--${name} takes an offset, a whole number of bytes.`, { exitCode: EXIT.usage });
+  return offset;
+}
+
+/** Reads everything that is stored, end to end, whoever runs. */
 export async function journalVerify(flags: Flags, options: { json?: boolean }, io: CliIo): Promise<number> {
-  const findings = await withServer(flags, (api) => api.system.verify.query(), LONG_COMMAND_MS);
+  const findings = await journalFindings(keptFiles(flags));
   if (options.json) io.out(JSON.stringify({ whole: findings.length === 0, findings }, null, 2));
   else {
-    for (const { kind, sessionId, from, to, detail } of findings) {
-      const where = [sessionId, from === undefined ? undefined : `[${from}, ${to ?? from})`].filter((part) => part !== undefined);
+    for (const { kind, session, from, to, detail } of findings) {
+      const where = [session, from === undefined ? null : `[${from}, ${to ?? from})`].filter((part) => part !== null);
       io.out(`${kind.padEnd(12)} ${where.join(' ')}${where.length > 0 ? ': ' : ''}${detail}`);
     }
     if (findings.length === 0) io.out('The journal is whole.');

@@ -1,22 +1,21 @@
 // `cotg doctor --repair`: what a start would do with a damaged database, now and with a report: the file is set aside, never changed, and every row
 // that can be read goes on in a new one. Only while nobody runs: both leases are held meanwhile.
+import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { checkCatalogFile, checkJournalFile, repairCatalogFile, repairJournalFile } from '@cotg/db/doctor';
 import type { DamageReport } from '@cotg/db/doctor';
 import { acquireLease } from '@cotg/db/lease';
-import { loadConfig } from '../config.ts';
 import type { Flags } from '../config.ts';
-import { findDataDir } from '../data-dir.ts';
 import { EXIT, StartError } from '../errors.ts';
 import { doctor } from './doctor.ts';
+import { keptFiles } from './host-access.ts';
 import type { CliIo } from './io.ts';
 
 /** Told in full; a report beside the file that was set aside has the rest (count). */
 const MAX_MISSING = 20;
 
 export async function repair(flags: Flags, options: { json?: boolean }, io: CliIo): Promise<number> {
-  const dataDir = findDataDir(loadConfig({ flags }).dataDir);
-  if (!dataDir) throw new StartError('NOT_SERVING', 'There is no data directory yet: nothing is kept.', { exitCode: EXIT.notReachable });
+  const dataDir = keptFiles(flags);
   {
     using host = acquireLease(dataDir.hostLock);
     using server = acquireLease(dataDir.serverLock);
@@ -31,6 +30,7 @@ export async function repair(flags: Flags, options: { json?: boolean }, io: CliI
       { path: dataDir.catalog, check: checkCatalogFile, mend: repairCatalogFile },
     ];
     for (const { path, check, mend } of databases) {
+      if (!existsSync(path)) continue;
       if (check(path).length === 0) {
         if (!options.json) io.out(`whole     ${basename(path)}: nothing to repair`);
         continue;

@@ -49,6 +49,14 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
+/** False only when nobody serves it at all; one that does not answer is an error. */
+export async function isServed(flags: Flags): Promise<boolean> {
+  const dataDir = findDataDir(loadConfig({ flags }).dataDir);
+  if (!dataDir || leaseIsFree(dataDir.serverLock)) return false;
+  await locateServer(flags);
+  return true;
+}
+
 /** Runs `use` with a client that is signed in as the owner, and closes it. */
 export async function withServer<T>(
   flags: Flags,

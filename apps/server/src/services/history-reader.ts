@@ -13,7 +13,7 @@ const PAGE_BYTES = 256 * 1024;
  * DamagedHistoryError at the first range that cannot be read; with `onDamage` that is told instead, and reading goes on behind it.
  */
 export async function* readHistory(
-  host: HostLink,
+  host: Pick<HostLink, 'request'>,
   request: {
     sessionId: string;
     from: StreamPosition;

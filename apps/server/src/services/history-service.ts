@@ -44,10 +44,10 @@ interface Start extends HistoryStart {
 }
 
 export class HistoryService {
-  readonly #host: HostLink;
+  readonly #host: Pick<HostLink, 'request'>;
   readonly #titleOf: (session: HostSession) => string;
 
-  constructor(host: HostLink, titleOf: (session: HostSession) => string) {
+  constructor(host: Pick<HostLink, 'request'>, titleOf: (session: HostSession) => string) {
     this.#host = host;
     this.#titleOf = titleOf;
   }

@@ -15,7 +15,7 @@ const PIECE_BYTES = 2 * 1024 * 1024;
 const MAX_NAMED = 100;
 
 export interface ImportServiceOptions {
-  readonly host: HostLink;
+  readonly host: Pick<HostLink, 'request'>;
   readonly maxHistoryBytes: number;
   /** Names and pins, as a person would. */
   readonly keep: (sessionId: string, name: string) => Promise<void>;
