@@ -38,7 +38,16 @@ test('sessions of the older tool come in once, counted, with their history to th
   expect(sessions.map(({ name }) => String(name)).toSorted()).toEqual(['imported: empty', 'imported: packed', 'imported: plain']);
   for (const session of sessions) expect(session).toMatchObject({ alive: false, state: 'exited', pinned: true, removedAt: null });
   const packed = sessions.find(({ name }) => name === 'imported: packed');
-  expect(packed).toMatchObject({ cols: 120, rows: 50, createdAt: '2023-11-14T22:13:21.000Z', endedAt: '2023-11-14T22:16:40.000Z' });
+  expect(packed).toMatchObject({
+    cols: 120,
+    rows: 50,
+    createdAt: '2023-11-14T22:13:21.000Z',
+    endedAt: '2023-11-14T22:16:40.000Z',
+    lastActivityAt: '2023-11-14T22:16:40.000Z',
+  });
+  const cast = (await (await server.api(`/api/sessions/${packed?.id}/history?format=cast`)).text()).trimEnd().split('\n');
+  // When its lines were printed nobody knows: none of them in a year that the player would wait for.
+  expect((JSON.parse(cast.at(-1) ?? '') as unknown[]).slice(0, 2)).toEqual([0, 'o']);
   const raw = await (await server.api(`/api/sessions/${packed?.id}/history?format=raw`)).arrayBuffer();
   expect(Buffer.from(raw).equals(large)).toBe(true);
   expect(sha(file)).toBe(before);

@@ -155,7 +155,9 @@ test('restart runs the same program in the same folder as the next run, behind a
   const third = await runCotg(['restart', session.id, '--json'], { dataDir: server.dataDir });
   expect(third.code, third.stderr).toBe(0);
   expect(JSON.parse(third.stdout)).toMatchObject({ run: 3, alive: true });
-  const killed = await runCotg(['kill', session.id], { dataDir: server.dataDir });
+  const nobody = await runCotg(['kill', 'nope'], { dataDir: server.dataDir });
+  expect([nobody.code, nobody.stderr]).toEqual([1, expect.stringContaining('There is no session whose id begins with “nope”.')]);
+  const killed = await runCotg(['kill', session.id.slice(0, 8)], { dataDir: server.dataDir });
   expect(killed.stdout).toContain('killed (user), run 3');
   expect((await runCotg(['rm', session.id], { dataDir: server.dataDir })).code).toBe(0);
   expect(await get(server, session.id)).toBeNull();

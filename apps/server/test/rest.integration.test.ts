@@ -175,9 +175,28 @@ describe('bad requests are answered with a problem and change nothing', () => {
     const bare = { authorization: `Bearer ${server.token}` };
     expect((await fetch(`${server.url}/api/sessions`, { method: 'POST', headers: bare })).status).toBe(415);
     expect((await fetch(restart, { method: 'POST', headers: bare })).status).toBe(404);
+    const declared = { ...bare, 'content-type': 'application/json' };
+    expect((await fetch(restart, { method: 'POST', headers: declared })).status).toBe(404);
     expect((await fetch(restart, { method: 'POST' })).status).toBe(401);
     expect((await send('a=b', 'application/x-www-form-urlencoded')).status).toBe(415);
     expect((await send(JSON.stringify({ name: 'x'.repeat(1_100_000) }), 'application/json')).status).toBe(413);
+  });
+
+  test('a script sets the size; nonsense and an ended session are refused', async () => {
+    const session = await create({ command: ['bash', '-c', 'trap "stty size" WINCH; while :; do read -rt 0.1; done'] });
+    const resize = (size: object, id = session.id): Promise<Response> =>
+      server.api(`/api/sessions/${id}/resize`, { method: 'POST', body: JSON.stringify(size) });
+    const response = await resize({ cols: 101, rows: 33 });
+    expect([response.status, await response.json()]).toEqual([200, expect.objectContaining({ cols: 101, rows: 33 })]);
+    await eventually(
+      async () => (await server.api(`/api/sessions/${session.id}/screen`)).text(),
+      (text) => text.includes('33 101'),
+      { what: 'the program learns of it' },
+    );
+    expect((await resize({ cols: 0, rows: 33 })).status).toBe(400);
+    expect((await resize({ cols: 80 })).status).toBe(400);
+    expect((await resize({ cols: 80, rows: 24 }, unknown)).status).toBe(404);
+    await server.api(`/api/sessions/${session.id}?purge=1`, { method: 'DELETE' });
   });
 
   test('ending an ended session twice is told apart, typing into one is a conflict', async () => {

@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Flags } from '../config.ts';
 import { EXIT, StartError } from '../errors.ts';
 import type { CliIo } from './io.ts';
-import { locateServer } from './server-client.ts';
+import { locateServer, sessionIdOf } from './server-client.ts';
 
 export interface ExportOptions {
   readonly format?: string;
@@ -20,8 +20,9 @@ type HistoryQuery = Pick<ExportOptions, 'format' | 'from' | 'to'>;
 
 /** Asks the running server. The body is read by `body`, which throws for an answer that is a refusal. */
 export async function openHistory(flags: Flags, sessionId: string, options: HistoryQuery) {
+  const id = await sessionIdOf(flags, sessionId);
   const { info, dataDir } = await locateServer(flags);
-  const url = new URL(`/api/sessions/${encodeURIComponent(sessionId)}/history`, info.url);
+  const url = new URL(`/api/sessions/${id}/history`, info.url);
   url.searchParams.set('format', options.format ?? 'text');
   for (const name of ['from', 'to'] as const) if (options[name] !== undefined) url.searchParams.set(name, options[name]);
   const response = await fetch(url, { headers: { authorization: `Bearer ${dataDir.ownerToken}` } });

@@ -84,14 +84,15 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
   const journalCommand = (name: string, description: string): Command =>
     withDataDir(journal.command(name).description(description).exitOverride());
   journalCommand('dump', "a session's entries, one JSON object a line")
-    .argument('<id>', 'the session, as `cotg ls` shows it')
+    .argument('<id>', 'the session: its id as `cotg ls` shows it, or the beginning of it')
+    .option('--json', 'the same: it is JSON anyway')
     .option('--from <offset>', 'first byte')
     .option('--to <offset>', 'one past the last byte')
     .action(async (id: string, options: Record<string, unknown>) => {
       exitCode = await journalDump(flagsFrom(options), id, options, io);
     });
   journalCommand('follow', 'the same, and what comes after it, until the session is removed')
-    .argument('<id>', 'the session, as `cotg ls` shows it')
+    .argument('<id>', 'the session: its id as `cotg ls` shows it, or the beginning of it')
     .option('--from <offset>', 'first byte')
     .action(async (id: string, options: Record<string, unknown>) => {
       exitCode = await journalFollow(flagsFrom(options), id, options, io);
@@ -126,7 +127,7 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
       exitCode = await importLegacy(flagsFrom(options), file, options, io);
     });
   withDataDir(command('export', "write a session's history to a file or to standard output"))
-    .argument('<id>', 'the session, as `cotg ls` shows it')
+    .argument('<id>', 'the session: its id as `cotg ls` shows it, or the beginning of it')
     .addOption(new Option('--format <format>', 'what it looks like').choices([...HISTORY_FORMATS]).default('text'))
     .option('--from <offset>', 'first byte')
     .option('--to <offset>', 'one past the last byte')
@@ -136,7 +137,7 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
     });
   const ofSession = (name: string, description: string, run: typeof kill): void => {
     withJson(command(name, description))
-      .argument('<id>', 'the session, as `cotg ls` shows it')
+      .argument('<id>', 'the session: its id as `cotg ls` shows it, or the beginning of it')
       .action(async (id: string, options: Record<string, unknown>) => {
         exitCode = await run(flagsFrom(options), id, options, io);
       });

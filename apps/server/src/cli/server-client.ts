@@ -9,6 +9,7 @@ import { EXIT, StartError, messageOf } from '../errors.ts';
 import type { ExitCode } from '../errors.ts';
 import { isSameProcess, readServerInfo } from '../server-info.ts';
 import type { ServerInfo } from '../server-info.ts';
+import { printable } from './format.ts';
 import { leaseIsFree } from './lease-is-free.ts';
 
 /** On one computer an answer takes milliseconds; a loaded one gets time. */
@@ -55,6 +56,21 @@ export async function isServed(flags: Flags): Promise<boolean> {
   if (!dataDir || leaseIsFree(dataDir.serverLock)) return false;
   await locateServer(flags);
   return true;
+}
+
+const WHOLE_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** The session whose id begins like this, as people shorten ids. Throws StartError REQUEST_FAILED for none and for several. */
+export async function sessionIdOf(flags: Flags, text: string): Promise<string> {
+  if (WHOLE_ID.test(text)) return text.toLowerCase();
+  const sessions = await withServer(flags, (api) => api.session.list.query());
+  const found = sessions.filter(({ id }) => text !== '' && id.startsWith(text.toLowerCase()));
+  if (found.length === 1 && found[0]) return found[0].id;
+  const message =
+    found.length === 0
+      ? `There is no session whose id begins with “${printable(text)}”.`
+      : `${found.length} sessions have ids that begin with “${printable(text)}”.`;
+  throw new StartError('REQUEST_FAILED', message, { exitCode: EXIT.failed, hint: '`cotg ls` shows them.' });
 }
 
 /** Runs `use` with a client that is signed in as the owner, and closes it. */

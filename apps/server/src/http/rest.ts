@@ -2,7 +2,19 @@
 // decided by the gate before anything here runs; the right of a route is declared beside it and checked here.
 import { OpenAPIHono, createRoute, z } from '@hono/zod-openapi';
 import { stringifySetCookie } from 'cookie';
-import { ApiError, createSession, may, pairRequest, restInput, screen, session, sessionId, status, updateSession } from '@cotg/api';
+import {
+  ApiError,
+  createSession,
+  may,
+  pairRequest,
+  restInput,
+  restResize,
+  screen,
+  session,
+  sessionId,
+  status,
+  updateSession,
+} from '@cotg/api';
 import type { Caller, DeviceRole, OutputPort, SessionsPort, SystemPort } from '@cotg/api';
 import { HISTORY_FORMATS } from '../services/history-service.ts';
 import type { HistoryService } from '../services/history-service.ts';
@@ -17,7 +29,7 @@ import { PROBLEM_TYPE, badInput, problemHeaders, toProblem } from './problem.ts'
 
 export interface RestServices {
   readonly sessions: SessionsPort;
-  readonly output: OutputPort & Pick<OutputService, 'inputFromScript'>;
+  readonly output: OutputPort & Pick<OutputService, 'inputFromScript' | 'resizeFromScript'>;
   readonly system: SystemPort;
   readonly history: HistoryService;
   readonly metrics: MetricsService;
@@ -74,6 +86,7 @@ export const REST_RIGHTS: Readonly<Record<string, DeviceRole | 'public'>> = {
   'GET /api/sessions/{id}/history': 'watch',
   'GET /api/sessions/{id}/screen': 'watch',
   'POST /api/sessions/{id}/input': 'type',
+  'POST /api/sessions/{id}/resize': 'type',
   'GET /api/status': 'watch',
   'GET /metrics': 'watch',
   'GET /api/openapi.json': 'watch',
@@ -261,6 +274,19 @@ export function makeRest(services: RestServices): RestApp {
       callerOf(c.env.passed, 'POST /api/sessions/{id}/input');
       const { endOffset } = await output.inputFromScript(c.req.valid('param').id, c.req.valid('json'));
       return c.json({ endOffset }, 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/api/sessions/{id}/resize',
+      request: { params: idParam, body: body(restResize) },
+      responses: { 200: json(session, 'The session with this size; a viewer that controls it may set another one.'), ...problems },
+    }),
+    async (c) => {
+      callerOf(c.env.passed, 'POST /api/sessions/{id}/resize');
+      return c.json(await output.resizeFromScript(c.req.valid('param').id, c.req.valid('json')), 200);
     },
   );
 

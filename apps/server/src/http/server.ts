@@ -141,21 +141,20 @@ function rawAnswer({ status, headers, body }: { status: number; headers: Record<
 }
 
 /** What needs no body. */
+const JSON_TYPE = 'application/json';
 const BARE_POST = /^\/api\/sessions\/[^/?]+\/restart$/;
 
 /** Changes come as JSON and nothing else: what a foreign form or a simple request can send is refused. */
 function checkBody(request: IncomingMessage): void {
   if (!WITH_BODY.has(request.method ?? '')) return;
   const types = headerValues(request.rawHeaders, 'content-type');
-  // A script that only says "do it". No foreign page can send this header unasked.
-  const isBare =
-    BARE_POST.test(request.url ?? '') &&
-    types.length === 0 &&
-    (request.headers['content-length'] ?? '0') === '0' &&
-    !('transfer-encoding' in request.headers);
-  if (isBare && request.headers.authorization !== undefined) return;
   const mediaType = (types[0] ?? '').split(';')[0]?.trim().toLowerCase();
-  if (types.length !== 1 || mediaType !== 'application/json') throw new ApiError('UNSUPPORTED_MEDIA_TYPE', 'Send application/json.');
+  // Somebody who only says "do it", with a header that no foreign page can send unasked.
+  const isBare =
+    BARE_POST.test(request.url ?? '') && (request.headers['content-length'] ?? '0') === '0' && !('transfer-encoding' in request.headers);
+  const isOurs = types.length === 0 ? request.headers.authorization !== undefined : types.length === 1 && mediaType === JSON_TYPE;
+  if (isBare && isOurs) return;
+  if (types.length !== 1 || mediaType !== JSON_TYPE) throw new ApiError('UNSUPPORTED_MEDIA_TYPE', 'Send application/json.');
   const length = request.headers['content-length'];
   if (length === undefined) throw new ApiError('TOO_LARGE', 'Send the length of the body.');
   if (Number(length) > MAX_BODY_BYTES) throw new ApiError('TOO_LARGE', `A body has at most ${MAX_BODY_BYTES} bytes.`);

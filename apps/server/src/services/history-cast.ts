@@ -1,6 +1,8 @@
 // Owns a recording of a session as asciicast v2 (docs.asciinema.org/manual/asciicast/v2): a JSON line with the size, then one for each event:
 // [seconds, "o" output | "r" resize | "m" marker, text]. Timing is the journal's: a time mark each quarter of a second of output.
 import type { HostSession } from '@cotg/pty/client';
+import { screenAnsi } from '@cotg/screen';
+import type { ScreenState } from '@cotg/screen';
 import type { StreamEntry } from './entries.ts';
 
 /** Entering or leaving the alternate screen (xterm ctlseqs: DECSET 47, 1047, 1049). */
@@ -11,8 +13,18 @@ const MAX_SEQUENCE_CHARS = 8;
 
 export interface HistoryCast {
   head(title: string): string;
+  /** What a recording begins with whose beginning is gone: a marker, and the screen as it was there. */
+  trimmed(firstOffset: number, state: ScreenState | null): string;
   take(entry: StreamEntry): string;
   end(): string;
+}
+
+/** Draws the rows of a state and puts the cursor where it was. */
+function screenOutput(state: ScreenState): string {
+  const { x, y } = state.active === 'alternate' ? state.alternate : state.normal;
+  const alternate = state.active === 'alternate' ? `${ESC}[?1049h` : '';
+  const rows = screenAnsi(state, { joinWrapped: false, keepBlankEnd: true }).join('\r\n');
+  return `${alternate}${ESC}[H${ESC}[2J${rows}${ESC}[${y + 1};${x + 1}H`;
 }
 
 export function makeHistoryCast(
@@ -30,16 +42,28 @@ export function makeHistoryCast(
     const text = decoder.decode(bytes, options);
     if (text === '') return '';
     const seen = carry + text;
-    const markers = [...seen.matchAll(ALTERNATE)]
-      .filter((match) => match.index + match[0].length > carry.length)
-      .map((match) => line('m', match[1] === 'h' ? 'full-screen program' : 'back to the shell'));
+    const before = carry.length;
     carry = seen.slice(-(MAX_SEQUENCE_CHARS - 1));
-    return markers.join('') + line('o', text);
+    // A marker stands where its sequence does; of one that lies across two pieces, where the second begins.
+    let events = '';
+    let at = 0;
+    for (const match of seen.matchAll(ALTERNATE)) {
+      if (match.index + match[0].length <= before) continue;
+      const place = Math.max(0, match.index - before);
+      if (place > at) events += line('o', text.slice(at, place));
+      events += line('m', match[1] === 'h' ? 'full-screen program' : 'back to the shell');
+      at = place;
+    }
+    return events + line('o', text.slice(at));
   };
 
   return {
     head: (title) =>
       `${JSON.stringify({ version: 2, width: size.cols, height: size.rows, timestamp: Math.floor(session.createdAt / 1000), title, env: { TERM: 'xterm-256color' } })}\n`,
+    trimmed(firstOffset, state) {
+      const marker = line('m', `history before offset ${firstOffset} is no longer kept`);
+      return state ? marker + line('o', screenOutput(state)) : marker;
+    },
     take(entry) {
       if (entry.kind === 'output') return output(entry.bytes, { stream: true });
       const mark = entry.entry;

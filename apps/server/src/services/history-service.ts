@@ -87,9 +87,10 @@ export class HistoryService {
   }
 
   async *#cast(session: HostSession, from: number, to: number, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
-    const { position, cols, rows } = await this.#start(session, from);
+    const { position, cols, rows, state } = await this.#start(session, from);
     const cast = makeHistoryCast(session, { cols, rows });
     yield encode(cast.head(this.#titleOf(session)));
+    if (session.firstOffset > 0 && from === session.firstOffset) yield encode(cast.trimmed(from, state));
     if (from < to) {
       for await (const entries of this.#entries(session, position, to, signal)) {
         const events = entries.map((entry) => cast.take(entry)).join('');

@@ -12,6 +12,7 @@ import type {
   PlacedEvent,
   Resize,
   RestInput,
+  RestResize,
   Screen,
   ScreenRequest,
   Session,
@@ -190,6 +191,11 @@ export class OutputService implements OutputPort {
   /** Input of a script that keeps no numbers. */
   async inputFromScript(sessionId: string, request: RestInput): Promise<InputResult> {
     return this.#scripts.type(sessionId, request);
+  }
+
+  /** The size for now, whoever controls it: a script has no screen of its own. UNKNOWN_SESSION, SESSION_ENDED. */
+  async resizeFromScript(sessionId: string, grid: RestResize): Promise<Session> {
+    return this.#options.view(await this.#resizes.resize(sessionId, grid));
   }
 
   ack(request: Ack): void {

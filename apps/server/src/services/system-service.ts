@@ -77,7 +77,7 @@ export class SystemService implements SystemPort {
       storage: {
         state: host.storage,
         journalBytes: host.journalBytes,
-        catalogBytes: statSync(this.#options.catalogPath).size,
+        catalogBytes: sizeOf(this.#options.catalogPath) + sizeOf(`${this.#options.catalogPath}-wal`),
         damaged: [
           ...damagedOf(this.#options.dataDir),
           // Output that was stored and is gone, as the host's high-water mark says.
@@ -93,6 +93,8 @@ export class SystemService implements SystemPort {
     };
   }
 }
+
+const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 
 /** From the files that were set aside and the reports beside them, so that it is known until somebody removes them. */
 function damagedOf(dataDir: string): Status['storage']['damaged'] {

@@ -81,6 +81,9 @@ export type Ack = z.infer<typeof ack>;
 export const resize = z.object({ sessionId, viewerId, cols: size, rows: size }).strict();
 export type Resize = z.infer<typeof resize>;
 
+export const restResize = z.object({ cols: size, rows: size }).strict().meta({ id: 'Resize' });
+export type RestResize = z.infer<typeof restResize>;
+
 /** This viewer sets the size from now on, and this is it. */
 export const takeControl = resize;
 export type TakeControl = Resize;

@@ -55,10 +55,19 @@ describe('time marks', () => {
     expect(record.lastTimeMarkOffset).toBe(100);
   });
 
-  it('never outnumber one in sixteen bytes, so that a slow drip does not fill the disk with times', () => {
-    const record = makeRecord(1, SESSION, undefined);
-    const marks = stamps(record, 1, 1000, 1_000_000).length;
+  it('never outnumber one in sixteen bytes, or one in five seconds, so that a slow drip does not fill the disk with times', () => {
+    const quick = makeRecord(1, SESSION, undefined);
+    const marks = stamps(quick, 1, 100, 100_000).length;
     expect(marks).toBeGreaterThan(50);
-    expect(marks).toBeLessThanOrEqual(record.queuedEnd / 16 + 1);
+    expect(marks).toBeLessThanOrEqual(quick.queuedEnd / 16 + 1);
+    expect(stamps(makeRecord(1, SESSION, undefined), 1, 1000, 60_000)).toHaveLength(12);
+  });
+
+  it('stamp a short answer after a long wait', () => {
+    const record = makeRecord(1, SESSION, undefined);
+    takeTimeMark(record, 0);
+    record.queuedEnd += 2;
+    expect(takeTimeMark(record, 4999)).toBe(false);
+    expect(takeTimeMark(record, 5000)).toBe(true);
   });
 });

@@ -16,6 +16,8 @@ const TIME_MARK_INTERVAL_MS = 250;
  * hundredth of it in ordinary use, and go with it when it is trimmed.
  */
 const TIME_MARK_MIN_BYTES = 16;
+/** After so long (ms) any output is stamped, or a short answer after a long wait would come at once: at the most 0.4 MB of times a day. */
+const LONG_WAIT_MS = 5000;
 /** How often the time of the last activity is stored (ms). After a crash the newest mark tells most of the rest. */
 const ACTIVITY_SAVE_MS = 60_000;
 
@@ -127,8 +129,9 @@ export class SessionBook {
 /** Whether output that comes now is to be stamped with a time first, and notes that it is. */
 export function takeTimeMark(record: SessionRecord, monotonicMs: number): boolean {
   if (record.lastTimeMarkMs !== null) {
-    if (monotonicMs - record.lastTimeMarkMs < TIME_MARK_INTERVAL_MS) return false;
-    if (record.queuedEnd - record.lastTimeMarkOffset < TIME_MARK_MIN_BYTES) return false;
+    const sinceMs = monotonicMs - record.lastTimeMarkMs;
+    if (sinceMs < TIME_MARK_INTERVAL_MS) return false;
+    if (sinceMs < LONG_WAIT_MS && record.queuedEnd - record.lastTimeMarkOffset < TIME_MARK_MIN_BYTES) return false;
   }
   record.lastTimeMarkMs = monotonicMs;
   record.lastTimeMarkOffset = record.queuedEnd;

@@ -357,10 +357,10 @@ export class SqliteJournal implements AsyncDisposable {
   }
 
   /** Throws UNKNOWN_SESSION, STORAGE_CLOSED; never for a disk that cannot be written. */
-  append(id: SessionId, bytes: Uint8Array): number {
+  append(id: SessionId, bytes: Uint8Array, printedAt?: number): number {
     const record = this.#writable(id);
     if (bytes.length === 0) return record.queuedEnd;
-    const at = this.#now();
+    const at = printedAt ?? this.#now();
     noteActivity(record, at);
     // Marks are kept when their output is dropped: in a pause of days times would fill the memory.
     if (!this.#committer.showsUnstored && takeTimeMark(record, this.#monotonicNow()))

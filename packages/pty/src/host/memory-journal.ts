@@ -148,9 +148,9 @@ export class MemoryJournal implements OutputJournal {
     this.#change(id, { lastActivityAt: at });
   }
 
-  append(id: SessionId, bytes: Uint8Array): number {
+  append(id: SessionId, bytes: Uint8Array, printedAt?: number): number {
     const stored = this.#get(id);
-    const now = Date.now();
+    const now = printedAt ?? Date.now();
     if (this.#timeMarks && Math.abs(now - stored.timedAt) >= TIME_MARK_MS) {
       stored.timedAt = now;
       this.#mark(id, { kind: 'time' }, now);

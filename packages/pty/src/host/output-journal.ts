@@ -90,8 +90,8 @@ export interface OutputJournal {
   /** Input counts as activity. */
   touched(id: SessionId, at: number): void;
 
-  /** Queues output; the bytes must not be changed afterwards. Returns the offset behind them. Never throws for full disks. */
-  append(id: SessionId, bytes: Uint8Array): number;
+  /** Queues output, printed now or at `printedAt` (epoch ms); the bytes must not be changed afterwards. Returns the offset behind them. Never throws for full disks. */
+  append(id: SessionId, bytes: Uint8Array, printedAt?: number): number;
   /** Queues a resize at the present end of the queued output. */
   resized(id: SessionId, cols: number, rows: number): void;
   /** Somebody typed into this session: its next output is committed at once (JOURNAL.md, commit policy). */

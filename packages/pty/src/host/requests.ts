@@ -149,7 +149,9 @@ function importPiece(journal: OutputJournal, request: RequestOf<'import'>, body:
   }
   const { endOffset, state } = journal.session(id) ?? { endOffset: -1, state: 'lost' };
   if (state !== 'starting' || endOffset !== from) throw new HostRequestError('BAD_REQUEST', `session ${id} does not go on at ${from}`);
-  journal.append(id, body);
+  // When its lines were printed nobody knows: all at once, at the beginning.
+  journal.append(id, body, createdAt);
+  journal.touched(id, endedAt);
   journal.flush();
   return isLast
     ? journal.runEnded(id, { state: 'exited', reason: 'exit', exitCode: null, signal: null, endedAt })
