@@ -122,6 +122,8 @@ export function SessionPage(props: SessionPageProps): JSX.Element {
   };
   // The stream itself says that it runs again, and shows the seam.
   const restart = (): void => void connection.client.api.session.restart.mutate({ sessionId }).catch(tell);
+  // `control` tells when it worked.
+  const takeControl = (): void => void open()?.takeControl().catch(tell);
   const askToRemove = (): void => {
     setQuestion(
       removeQuestion(connection.client, { id: sessionId, title: title() }, tell, () => {
@@ -205,7 +207,7 @@ export function SessionPage(props: SessionPageProps): JSX.Element {
       <Show when={open()?.phase() === 'live' && open()?.isController() === false}>
         <p class="notice with-action" role="status" data-testid="sized-elsewhere">
           Sized for another device
-          <button type="button" class="button" data-testid="take-control" onClick={() => open()?.takeControl()}>
+          <button type="button" class="button" data-testid="take-control" onClick={takeControl}>
             Use this size
           </button>
         </p>

@@ -60,7 +60,7 @@ export interface OpenSession {
   /** The grid that fits this page now. */
   want(grid: Grid): void;
   /** From now on this page sets the size, and it is the one that fits. */
-  takeControl(): void;
+  takeControl(): Promise<void>;
 }
 
 export interface OpenSessionOptions {
@@ -268,9 +268,8 @@ export function createSession(options: OpenSessionOptions): OpenSession {
       wish = next;
       askForSize();
     },
-    takeControl: () => {
-      // `control` tells whether it worked; in a cut there is nobody to ask.
-      client.api.session.takeControl.mutate({ sessionId, viewerId, ...wish }).catch(() => undefined);
+    takeControl: async () => {
+      await client.api.session.takeControl.mutate({ sessionId, viewerId, ...wish });
     },
   };
 }

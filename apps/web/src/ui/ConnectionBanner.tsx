@@ -3,6 +3,11 @@ import { Show } from 'solid-js';
 import type { JSX } from 'solid-js';
 import { useConnection } from '../api/connection.ts';
 
+/** "Reconnecting… 12 s", "Slow 1.3 s" */
+const TIME = / [\d.]+ s$/;
+const timeIn = (text: string): string => TIME.exec(text)?.[0] ?? '';
+const withoutTime = (text: string): string => text.replace(TIME, '');
+
 export function ConnectionBanner(): JSX.Element {
   const connection = useConnection();
   return (
@@ -11,7 +16,9 @@ export function ConnectionBanner(): JSX.Element {
         {(text) => (
           <button type="button" class="banner" data-testid="banner" title="Try now" onClick={() => connection.retryNow()}>
             <span class="banner-dot" aria-hidden="true" />
-            {text()}
+            {withoutTime(text())}
+            {/* Counts up each second: to be seen, not to be read out again and again. */}
+            <span aria-hidden="true">{timeIn(text())}</span>
           </button>
         )}
       </Show>
