@@ -1,4 +1,5 @@
 // Owns the log: structured lines on stderr, one logger per process. Never contents of terminals, never secrets.
+import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import type { DestinationStream, Logger } from 'pino';
 import pretty from 'pino-pretty';
@@ -17,7 +18,14 @@ export interface LoggerOptions {
 export function makeLogger(options: LoggerOptions): Logger {
   const base = { level: options.level, name: options.name, base: { name: options.name, pid: process.pid } };
   if (options.destination) return pino(base, options.destination);
-  const stderr = { write: writeToStderr };
+  // Its writes call this at once, one after the other.
+  const stderr = new Writable({
+    decodeStrings: false,
+    write: (text: string, _encoding, done) => {
+      writeToStderr(text);
+      done();
+    },
+  });
   if (options.format === 'pretty') return pino(base, pretty({ destination: stderr, ignore: 'pid,name', translateTime: 'HH:MM:ss' }));
   return pino(base, stderr);
 }

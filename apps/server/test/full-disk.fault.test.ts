@@ -202,10 +202,10 @@ test.runIf(canMount)(
   120_000,
 );
 
-test('F29: a log that cannot be written to ends nobody', async () => {
+test.each(['json', 'pretty'])('F29: a log that cannot be written to ends nobody (%s)', async (format) => {
   await using server = await startTestServer({
     prefix: ['sh', '-c', 'exec "$@" 2>/dev/full', 'sh'],
-    env: { COTG_LOG_LEVEL: 'debug', COTG_LOG_FORMAT: 'json' },
+    env: { COTG_LOG_LEVEL: 'debug', COTG_LOG_FORMAT: format },
   });
   const { status } = await server.api('/api/status');
   expect(status).toBe(200);
