@@ -89,7 +89,7 @@ test('F23: while nothing can be stored the terminal works, viewers are told at o
   expect(lost).toBeGreaterThan(0);
   expect(all.slice(0, from) + all.slice(from + lost)).toBe(raw);
   const text = await (await server.api(`/api/sessions/${id}/history?format=text`)).text();
-  expect(text).toContain(`[${lost} bytes of output could not be stored here]`);
+  expect(text).toContain(`[${lost} bytes of output are missing here]`);
   // A viewer that reads the whole stream is told where nothing is.
   await using third = attachViewer({ url: server.url, token: server.token, sessionId: id, have: { run: 1, offset: from, mark: 1 } });
   await third.attached();

@@ -69,7 +69,7 @@ export function eventOf(entry: StreamEntry): AttachEvent | undefined {
         type: 'gap',
         offset: mark.offset,
         lostBytes: mark.lostBytes,
-        message: `${mark.lostBytes} bytes of output could not be stored here.`,
+        message: `${mark.lostBytes} bytes of output are missing here: never stored, or lost since.`,
       };
     case 'exit':
       return { type: 'exit', offset: mark.offset, state: mark.state, code: mark.exitCode, signal: mark.signal, reason: mark.reason };

@@ -76,7 +76,7 @@ export function makeHistoryCast(
         case 'resize':
           return line('r', `${mark.cols}x${mark.rows}`);
         case 'gap':
-          return mark.lostBytes === 0 ? '' : line('m', `${mark.lostBytes} bytes could not be stored here`);
+          return mark.lostBytes === 0 ? '' : line('m', `${mark.lostBytes} bytes of output are missing here`);
         case 'seam':
           return line('m', `run ${mark.run}: ${mark.note}`);
         case 'time':

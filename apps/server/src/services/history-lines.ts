@@ -137,7 +137,7 @@ export async function makeHistoryLines(start: HistoryStart, format: LineFormat):
             });
             return [];
           case 'gap':
-            if (mark.lostBytes > 0) note(`${mark.lostBytes} bytes of output could not be stored here`);
+            if (mark.lostBytes > 0) note(`${mark.lostBytes} bytes of output are missing here`);
             return [];
           case 'seam': {
             const lines = takeAll();
