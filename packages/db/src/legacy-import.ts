@@ -1,6 +1,6 @@
 // Owns reading the database of the older Python tool (`sessions.db`): one row a session, its history whole, possibly gzipped. Only reads, and gives
 // what it finds row by row; a row that makes no sense is named and passed over. Must not know where sessions go.
-import { gunzipSync } from 'node:zlib';
+import { gunzip } from 'node:zlib';
 import Database from 'better-sqlite3';
 import { sqliteCode, StorageError } from './errors.ts';
 
@@ -25,7 +25,7 @@ export type LegacyRow =
   | { readonly kind: 'refused'; readonly legacyId: string; readonly reason: string };
 
 /** Throws STORAGE_CORRUPT for a file that is not such a database. The file is not changed. */
-export function* readLegacySessions(path: string): Generator<LegacyRow> {
+export async function* readLegacySessions(path: string): AsyncGenerator<LegacyRow, void> {
   const db = open(path);
   try {
     const columns = new Set((db.prepare("select name from pragma_table_info('sessions')").pluck().all() as string[]).map(String));
@@ -35,7 +35,7 @@ export function* readLegacySessions(path: string): Generator<LegacyRow> {
     const limit = columns.has('max_history_bytes') ? 'max_history_bytes' : 'null as max_history_bytes';
     const ids = db.prepare('select rowid from sessions order by created_at, rowid').pluck().all() as number[];
     const row = db.prepare(`select id, history, created_at, last_activity, rows, cols, ${limit} from sessions where rowid = ?`);
-    for (const id of ids) yield readRow(row, id);
+    for (const id of ids) yield await readRow(row, id);
   } catch (error) {
     if (sqliteCode(error) === undefined) throw error;
     throw new StorageError('STORAGE_CORRUPT', `${path} cannot be read`, { cause: error });
@@ -55,7 +55,7 @@ function open(path: string): Database.Database {
   }
 }
 
-function readRow(statement: Database.Statement, id: number): LegacyRow {
+async function readRow(statement: Database.Statement, id: number): Promise<LegacyRow> {
   try {
     const row = statement.get(id) as Record<string, unknown> | undefined;
     if (!row) return { kind: 'refused', legacyId: `row ${id}`, reason: 'it cannot be read' };
@@ -66,7 +66,7 @@ function readRow(statement: Database.Statement, id: number): LegacyRow {
       kind: 'session',
       session: {
         legacyId,
-        history: unpack(row['history']),
+        history: await unpack(row['history']),
         createdAt: timeOf(row['created_at']) ?? 0,
         lastActivityAt: timeOf(row['last_activity']) ?? timeOf(row['created_at']) ?? 0,
         cols: Number(row['cols']),
@@ -90,12 +90,22 @@ function nonsense(row: Readonly<Record<string, unknown>>): string | null {
   return history === null || history instanceof Uint8Array || typeof history === 'string' ? null : 'its history is neither bytes nor text';
 }
 
-function unpack(history: unknown): Uint8Array {
+/** Not on the caller's loop: a quarter of a gigabyte takes a second. */
+function inflate(bytes: Uint8Array, options: { readonly maxOutputLength: number }): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    gunzip(bytes, options, (error, unpacked) => {
+      if (error) reject(error);
+      else resolve(unpacked);
+    });
+  });
+}
+
+async function unpack(history: unknown): Promise<Uint8Array> {
   if (history === null) return new Uint8Array(0);
   if (typeof history === 'string') return new TextEncoder().encode(history);
   const bytes = history as Uint8Array;
   const isPacked = bytes[0] === GZIP_MAGIC[0] && bytes[1] === GZIP_MAGIC[1];
-  const unpacked = isPacked ? gunzipSync(bytes, { maxOutputLength: MAX_HISTORY_BYTES }) : bytes;
+  const unpacked = isPacked ? await inflate(bytes, { maxOutputLength: MAX_HISTORY_BYTES }) : bytes;
   if (unpacked.length > MAX_HISTORY_BYTES) throw new RangeError(`its history has ${unpacked.length} bytes`);
   return unpacked;
 }

@@ -36,7 +36,7 @@ export class ImportService {
       if (counts.refused.length < MAX_NAMED) counts.refused.push({ id: id.slice(0, MAX_NAMED), reason });
     };
     try {
-      for (const row of readLegacySessions(path)) {
+      for await (const row of readLegacySessions(path)) {
         if (row.kind === 'refused') refuse(row.legacyId, row.reason);
         else if (await this.#bring(row.session)) {
           counts.imported += 1;
