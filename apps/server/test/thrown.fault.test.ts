@@ -46,6 +46,7 @@ const BODIES: Readonly<Record<string, unknown>> = {
   'POST /api/sessions': {},
   'PATCH /api/sessions/{id}': { name: 'x' },
   'POST /api/sessions/{id}/input': { data: 'x' },
+  'POST /api/sessions/{id}/resize': { cols: 80, rows: 24 },
   'POST /api/pair': { code: 'ABCD-EFGH-JKMN' },
 };
 
