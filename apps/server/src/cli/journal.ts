@@ -7,7 +7,7 @@ import { exportHistory, openHistory } from './export.ts';
 import { keptFiles, withHost } from './host-access.ts';
 import type { CliIo } from './io.ts';
 import { journalFindings } from './journal-findings.ts';
-import { isServed } from './server-client.ts';
+import { idBeginningWith, isServed } from './server-client.ts';
 
 /** Between two looks for what is new (ms): what a person who watches does not notice. */
 const FOLLOW_MS = 1000;
@@ -18,12 +18,14 @@ interface Range {
 }
 
 /** The entries of a session, one JSON object a line: from the server, or without one from the host. */
-export async function journalDump(flags: Flags, sessionId: string, range: Range, io: CliIo): Promise<number> {
-  if (await isServed(flags)) return exportHistory(flags, sessionId, { ...range, format: 'entries' }, io);
+export async function journalDump(flags: Flags, id: string, range: Range, io: CliIo): Promise<number> {
+  if (await isServed(flags)) return exportHistory(flags, id, { ...range, format: 'entries' }, io);
   return withHost(flags, io, async (host) => {
+    const { sessions } = (await host.request('list', {})).reply;
+    const sessionId = idBeginningWith(sessions, id);
     const signal = new AbortController().signal;
     const offsets = { from: offsetOf('from', range.from), to: offsetOf('to', range.to) };
-    const { chunks } = await new HistoryService(host, ({ id }) => id).open(sessionId, 'entries', offsets, signal);
+    const { chunks } = await new HistoryService(host, (session) => session.id).open(sessionId, 'entries', offsets, signal);
     for await (const chunk of chunks) await new Promise<void>((resolve) => void process.stdout.write(chunk, () => resolve()));
     return EXIT.done;
   });

@@ -63,7 +63,11 @@ const WHOLE_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** The session whose id begins like this, as people shorten ids. Throws StartError REQUEST_FAILED for none and for several. */
 export async function sessionIdOf(flags: Flags, text: string): Promise<string> {
   if (WHOLE_ID.test(text)) return text.toLowerCase();
-  const sessions = await withServer(flags, (api) => api.session.list.query());
+  return idBeginningWith(await withServer(flags, (api) => api.session.list.query()), text);
+}
+
+/** The same among these. */
+export function idBeginningWith(sessions: readonly { readonly id: string }[], text: string): string {
   const found = sessions.filter(({ id }) => text !== '' && id.startsWith(text.toLowerCase()));
   if (found.length === 1 && found[0]) return found[0].id;
   const message =

@@ -67,8 +67,8 @@ export class ScreenSession {
   #answered = 0;
   #reported = 0;
   #stored: StreamPosition | undefined;
-  /** Where the host was last offered a beginning for what it keeps; nobody knows after waking, and it refuses what comes too early. */
-  #offered = -Infinity;
+  /** Where the host was last offered a beginning for what it keeps, or where this emulator began. */
+  #offered = 0;
   #waiters: Waiter[] = [];
   #wake: (() => void) | undefined;
   #woken = false;
@@ -127,7 +127,10 @@ export class ScreenSession {
     // Not in the middle of a slice: its place is known only when it has been parsed.
     await this.#loop;
     const emulator = this.#emulator;
-    if (emulator && this.#isLive) this.#store(emulator);
+    if (emulator && this.#isLive) {
+      this.#store(emulator);
+      await this.#offerLast(emulator);
+    }
     this.#isLive = false;
     emulator?.dispose();
     for (const waiter of this.#waiters.splice(0)) waiter.resolve(false);
@@ -225,6 +228,7 @@ export class ScreenSession {
   #blank({ run, offset, mark, cols, rows }: ScreenPosition & { cols: number; rows: number }): Emulator {
     this.#position = { offset, mark };
     this.#run = run;
+    this.#offered = offset;
     return makeEmulator({ cols, rows, scrollback: SCROLLBACK_LINES, offset, onFact: this.#options.events.fact });
   }
 
@@ -272,7 +276,16 @@ export class ScreenSession {
   }
 
   async #offerBase(emulator: Emulator): Promise<void> {
-    if (this.#position.offset - this.#offered < stepBytes(this.#options.session().maxHistoryBytes)) return;
+    if (this.#position.offset - this.#offered >= stepBytes(this.#options.session().maxHistoryBytes)) await this.#offer(emulator);
+  }
+
+  /** When nobody waits: of a session that prints a little now and then no emulator sees a whole step. The host refuses what comes too early. */
+  async #offerLast(emulator: Emulator): Promise<void> {
+    if (this.#position.offset === this.#offered) return;
+    await this.#offer(emulator).catch(() => undefined); // The host is away: it goes on without.
+  }
+
+  async #offer(emulator: Emulator): Promise<void> {
     this.#offered = this.#position.offset;
     const { state, emulator: version, cols, rows, run, offset, mark } = this.#checkpoint(emulator);
     await this.#options.host.request('offerBase', { sessionId: this.id, run, offset, mark, cols, rows, version }, { body: state });
