@@ -160,9 +160,12 @@ export class ScreenSession {
 
   async #live(): Promise<void> {
     const { signal } = this.#ended;
+    // Followed while the stored screen is read: somebody waits for both.
+    const followed = this.#feed.follow();
+    followed.catch(() => undefined); // It is awaited below.
     const emulator = await this.#restore();
     this.#emulator = emulator;
-    await this.#feed.follow();
+    await followed;
     this.#answered = this.#feed.answeredOffset;
     this.#isLive = true;
     let quietSince = performance.now();
@@ -183,8 +186,9 @@ export class ScreenSession {
       const entries = ahead.kind === 'entries' ? ahead.entries : await this.#older(ahead.ringStart, signal);
       for (const entry of entries) await this.#feedOne(emulator, entry);
       this.#feed.release(this.#position);
-      await this.#report(emulator);
+      // Before the host is told: the screen is there.
       this.#serveWaiters();
+      await this.#report(emulator);
       await this.#offerBase(emulator);
       if (this.#position.offset - (this.#stored?.offset ?? 0) >= CHECKPOINT_EVERY_BYTES) this.#store(emulator);
       this.#options.events.changed();
