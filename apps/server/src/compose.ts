@@ -19,6 +19,7 @@ import { makeGate } from './http/gate.ts';
 import { makeRest } from './http/rest.ts';
 import { listen } from './http/server.ts';
 import { loadStaticShell } from './http/static.ts';
+import { WrongTokens } from './http/wrong-tokens.ts';
 import { makeTrpcSockets } from './http/trpc-ws.ts';
 import type { Logger } from './log.ts';
 import { processStartTime, readServerInfo, removeServerInfo, writeServerInfo } from './server-info.ts';
@@ -27,6 +28,9 @@ import { openHostLink } from './services/host-link.ts';
 import { ImportService } from './services/import-service.ts';
 import { MetricsService } from './services/metrics-service.ts';
 import { OutputService } from './services/output-service.ts';
+import { Audit } from './services/audit.ts';
+import { DeviceService } from './services/device-service.ts';
+import { LoginLimits } from './services/login-limits.ts';
 import { PairingService } from './services/pairing-service.ts';
 import { ScreenService } from './services/screen-service.ts';
 import { makeMemoryScreenStore } from './services/screen-store.ts';
@@ -134,7 +138,27 @@ export async function startServer(
     const shownHost = config.host.includes(':') ? `[${config.host}]` : config.host;
     const url = `http://${shownHost}:${http.port}`;
     const publicUrl = config.publicUrl ?? url;
-    const pairing = await PairingService.open({ catalog, publicUrl: () => publicUrl, codeLifeMs: config.pairingLifeMs, isReadOnly });
+    const audit = new Audit(catalog.audit, log);
+    const devices = await DeviceService.open({
+      catalog,
+      audit,
+      idleMs: config.deviceIdleMs,
+      lifetimeMs: config.deviceLifetimeMs,
+      log,
+    });
+    undo.add(() => devices.close());
+    // Addresses that count as one.
+    const keyOf = (address: string): string => address;
+    const limits = await LoginLimits.open({ store: catalog.loginAttempts, keyOf, log });
+    const wrongTokens = new WrongTokens({ keyOf, onFirst: (address) => void audit.record({ kind: 'nobody', address }, 'token.wrong') });
+    const pairing = new PairingService({
+      devices,
+      limits,
+      audit,
+      publicUrl: () => publicUrl,
+      codeLifeMs: config.pairingLifeMs,
+      isReadOnly,
+    });
     let output: OutputService | undefined;
     let sessions: SessionService | undefined;
     const { reply } = await host.request('status', {});
@@ -153,6 +177,7 @@ export async function startServer(
     const list = await SessionService.open({
       host,
       catalog,
+      audit,
       defaultCommand: config.command,
       childEnv: config.childEnv,
       maxHistoryBytes: config.maxHistoryBytes,
@@ -183,6 +208,7 @@ export async function startServer(
       host,
       dataDir: dataDir.path,
       catalog,
+      audit,
       imports: new ImportService({ host, maxHistoryBytes: config.maxHistoryBytes, keep: (id, name) => list.keep(id, name) }),
       catalogPath: dataDir.catalog,
       version: VERSION,
@@ -202,8 +228,14 @@ export async function startServer(
     const cookieName = cookieNameFor(catalog.instanceId);
     const policy = accessPolicy({ host: config.host, port: http.port, publicUrl: config.publicUrl, allowedHosts: config.allowedHosts });
     http.ready({
-      gate: makeGate(policy, { ownerToken: dataDir.ownerToken, cookieName, findDevice: (hash) => pairing.findDevice(hash) }),
+      gate: makeGate(policy, {
+        ownerToken: dataDir.ownerToken,
+        cookieName,
+        findDevice: (hash) => devices.find(hash),
+        wrongToken: (address) => wrongTokens.note(address),
+      }),
       shell,
+      devices,
       rest: makeRest({
         sessions: list,
         output,
@@ -212,10 +244,11 @@ export async function startServer(
         history: new HistoryService(host, (session) => list.titleOf(session)),
         pairing,
         cookieName,
+        cookieMaxAgeMs: config.deviceLifetimeMs,
         version: VERSION,
         log,
       }),
-      sockets: makeTrpcSockets({ context: { sessions: list, output, system, pairing }, log }),
+      sockets: makeTrpcSockets({ context: { sessions: list, output, system, pairing, devices }, devices, log }),
     });
 
     try {

@@ -146,6 +146,18 @@ export const SETTINGS = {
     fallback: '5m',
     text: 'how long a one-time link lets a device in; at most 5m',
   },
+  COTG_DEVICE_IDLE: {
+    flag: 'device-idle',
+    schema: duration,
+    fallback: '30d',
+    text: 'a device that asked for nothing for so long must be let in anew; 0 = never',
+  },
+  COTG_DEVICE_LIFETIME: {
+    flag: 'device-lifetime',
+    schema: duration,
+    fallback: '365d',
+    text: 'a device must be let in anew after so long, however much it is used; 0 = never',
+  },
   COTG_PUBLIC_URL: {
     flag: 'public-url',
     schema: publicUrl,
@@ -188,6 +200,8 @@ export interface Config {
   readonly orphans: 'leave' | 'end';
   readonly maxSessions: number;
   readonly pairingLifeMs: number;
+  readonly deviceIdleMs: number;
+  readonly deviceLifetimeMs: number;
   readonly publicUrl: string | undefined;
   readonly allowedHosts: readonly string[];
   readonly logLevel: string;
@@ -313,6 +327,8 @@ export function loadConfig(
     orphans: required('COTG_ORPHANS'),
     maxSessions: required('COTG_MAX_SESSIONS'),
     pairingLifeMs: required('COTG_PAIRING_LIFE'),
+    deviceIdleMs: required('COTG_DEVICE_IDLE'),
+    deviceLifetimeMs: required('COTG_DEVICE_LIFETIME'),
     publicUrl: read('COTG_PUBLIC_URL'),
     allowedHosts: read('COTG_ALLOWED_HOSTS') ?? [],
     logLevel: required('COTG_LOG_LEVEL'),

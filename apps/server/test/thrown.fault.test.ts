@@ -39,6 +39,15 @@ const INPUTS: Readonly<Record<string, unknown>> = {
   'system.importLegacy': { path: '/x' },
   'system.verify': undefined,
   'system.status': undefined,
+  'system.audit': undefined,
+  'pairing.status': { id: sessionId },
+  'pairing.approve': { id: sessionId, match: '1234', isApproved: true },
+  'device.me': undefined,
+  'device.list': undefined,
+  'device.rename': { deviceId: sessionId, name: 'x' },
+  'device.setRole': { deviceId: sessionId, role: 'watch' },
+  'device.revoke': { deviceId: sessionId },
+  'device.revokeAll': undefined,
 };
 
 const BODIES: Readonly<Record<string, unknown>> = {
@@ -73,11 +82,18 @@ async function serveFailing(how: 'throws' | 'rejects') {
   const port = failing(how);
   const services: RestServices = {
     ...{ sessions: port, output: port, system: port, history: port, metrics: port, pairing: port },
-    ...{ cookieName: 'cotg', version: 'test', log },
+    ...{ cookieName: 'cotg', cookieMaxAgeMs: 0, version: 'test', log },
   };
   const gate: Gate = { check: () => ({ kind: 'known', caller: OWNER }) };
-  const sockets = makeTrpcSockets({ context: { sessions: port, output: port, system: port, pairing: port }, log });
-  http.ready({ gate, shell: { serve: () => false }, rest: makeRest(services), sockets });
+  const devices = { opened: () => () => undefined, seen: () => undefined };
+  const context = { sessions: port, output: port, system: port, pairing: port, devices: port };
+  http.ready({
+    gate,
+    shell: { serve: () => false },
+    rest: makeRest(services),
+    sockets: makeTrpcSockets({ context, devices, log }),
+    devices,
+  });
   return { origin: `127.0.0.1:${http.port}`, lines, [Symbol.asyncDispose]: () => http.close() };
 }
 

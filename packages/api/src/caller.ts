@@ -1,5 +1,5 @@
 // Owns who calls and what they may do. Pure.
-import type { DeviceRole } from './schema/status.ts';
+import type { DeviceRole } from './schema/device.ts';
 
 /** Who is calling, established by the one gate before anything else runs. */
 export type Caller =

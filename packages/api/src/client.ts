@@ -6,4 +6,5 @@ export type { ApiErrorCode, Problem } from './errors.ts';
 export type { Ack, Attach, AttachEvent, Input, InputResult, Resize } from './schema/output.ts';
 export type { CreateSession, EndReason, RunState, Session, SessionListEvent, UpdateSession } from './schema/session.ts';
 export type { Screen } from './schema/screen.ts';
-export type { Device, DeviceRole, PairingLink, Status } from './schema/status.ts';
+export type { AuditEntry, Device, DeviceRole, Me, PairingLink, PairingStatus, PairWaiting } from './schema/device.ts';
+export type { Status } from './schema/status.ts';

@@ -1,5 +1,6 @@
 // Owns what a procedure is given: who calls, and the ports. Must not know transports or storage.
 import type { Caller } from './caller.ts';
+import type { DevicesPort } from './ports/devices.ts';
 import type { OutputPort, Backlog } from './ports/output.ts';
 import type { PairingPort } from './ports/pairing.ts';
 import type { SessionsPort } from './ports/sessions.ts';
@@ -11,5 +12,6 @@ export interface ApiContext {
   readonly output: OutputPort;
   readonly system: SystemPort;
   readonly pairing: PairingPort;
+  readonly devices: DevicesPort;
   readonly backlog: Backlog;
 }

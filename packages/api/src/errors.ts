@@ -9,9 +9,11 @@ const TABLE = {
   PAIRING_CODE_INVALID: { status: 401, trpc: 'UNAUTHORIZED', retryable: false },
   PAIRING_CODE_EXPIRED: { status: 401, trpc: 'UNAUTHORIZED', retryable: false },
   PAIRING_CODE_USED: { status: 401, trpc: 'UNAUTHORIZED', retryable: false },
+  PAIRING_REFUSED: { status: 403, trpc: 'FORBIDDEN', retryable: false },
   FORBIDDEN: { status: 403, trpc: 'FORBIDDEN', retryable: false },
   ORIGIN_REFUSED: { status: 403, trpc: 'FORBIDDEN', retryable: false },
   HOST_REFUSED: { status: 421, trpc: 'FORBIDDEN', retryable: false },
+  UNKNOWN_DEVICE: { status: 404, trpc: 'NOT_FOUND', retryable: false },
   UNKNOWN_SESSION: { status: 404, trpc: 'NOT_FOUND', retryable: false },
   NOT_FOUND: { status: 404, trpc: 'NOT_FOUND', retryable: false },
   METHOD_NOT_ALLOWED: { status: 405, trpc: 'METHOD_NOT_SUPPORTED', retryable: false },
@@ -39,11 +41,14 @@ export class ApiError extends Error {
   readonly code: ApiErrorCode;
   /** What the caller can do about it, when there is something. */
   readonly hint: string | undefined;
+  /** Seconds after which trying again can help, when it is known. */
+  readonly retryAfterS: number | undefined;
 
-  constructor(code: ApiErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
+  constructor(code: ApiErrorCode, message: string, options: { hint?: string; cause?: unknown; retryAfterS?: number } = {}) {
     super(message, { cause: options.cause });
     this.code = code;
     this.hint = options.hint;
+    this.retryAfterS = options.retryAfterS;
   }
 }
 
@@ -60,6 +65,8 @@ export interface Problem {
   readonly detail: string;
   readonly hint?: string;
   readonly retryable: boolean;
+  /** Seconds; the header Retry-After says the same. */
+  readonly retryAfter?: number;
 }
 
 export function problemOf(error: ApiError): Problem {
@@ -70,5 +77,6 @@ export function problemOf(error: ApiError): Problem {
     detail: error.message,
     ...(error.hint === undefined ? {} : { hint: error.hint }),
     retryable: isRetryable(error.code),
+    ...(error.retryAfterS === undefined ? {} : { retryAfter: error.retryAfterS }),
   };
 }

@@ -21,6 +21,7 @@ function contextFor(caller: Caller): ApiContext {
     output: unreachable,
     system: unreachable,
     pairing: unreachable,
+    devices: unreachable,
     backlog: { bufferedBytes: () => 0 },
   } as unknown as ApiContext;
 }
@@ -47,7 +48,17 @@ const RIGHTS: Readonly<Record<string, string>> = {
   'system.importLegacy': 'admin',
   'system.verify': 'admin',
   'system.status': 'watch',
+  'system.audit': 'admin',
   'pairing.start': 'admin',
+  'pairing.status': 'admin',
+  'pairing.approve': 'admin',
+  'device.me': 'watch',
+  'device.list': 'admin',
+  // Itself; another one needs `admin`.
+  'device.rename': 'watch',
+  'device.revoke': 'watch',
+  'device.setRole': 'admin',
+  'device.revokeAll': 'admin',
 };
 
 test('every procedure declares the right that the contract names', () => {
@@ -77,6 +88,12 @@ test('a device that may only watch can neither start, type, size nor let others 
     () => api.session.resize({ sessionId, viewerId, cols: 80, rows: 24 }),
     () => api.session.takeControl({ sessionId, viewerId, cols: 80, rows: 24 }),
     () => api.pairing.start(),
+    () => api.pairing.status({ id: sessionId }),
+    () => api.pairing.approve({ id: sessionId, match: '1234', isApproved: true }),
+    () => api.device.list(),
+    () => api.device.setRole({ deviceId: sessionId, role: 'admin' }),
+    () => api.device.revokeAll(),
+    () => api.system.audit(),
   ]) {
     const error: unknown = await call().then(
       () => undefined,

@@ -1,4 +1,5 @@
 // Owns the app router: which procedures there are.
+import { deviceProcedures } from './router/devices.ts';
 import { outputProcedures } from './router/output.ts';
 import { pairingProcedures } from './router/pairing.ts';
 import { sessionProcedures } from './router/sessions.ts';
@@ -7,6 +8,7 @@ import { router } from './trpc.ts';
 
 export const appRouter = router({
   session: router({ ...sessionProcedures, ...outputProcedures }),
+  device: router(deviceProcedures),
   pairing: router(pairingProcedures),
   system: router(systemProcedures),
 });

@@ -4,7 +4,7 @@ import { may } from './caller.ts';
 import type { ApiContext } from './context.ts';
 import { ApiError, isRetryable, statusOf, trpcCodeOf } from './errors.ts';
 import type { ApiErrorCode } from './errors.ts';
-import type { DeviceRole } from './schema/status.ts';
+import type { DeviceRole } from './schema/device.ts';
 import { wireTransformer } from './wire.ts';
 
 /** Every procedure declares the right it needs; a test enumerates them. */

@@ -65,6 +65,7 @@ describe('files of older versions', () => {
     { kind: 'journal', fixture: 'journal-0001.db', expectWhole: expectJournal },
     { kind: 'journal', fixture: 'journal-0002.db', expectWhole: expectJournal },
     { kind: 'catalog', fixture: 'catalog-0001.db', expectWhole: expectCatalog },
+    { kind: 'catalog', fixture: 'catalog-0002.db', expectWhole: expectCatalog },
   ])(
     'F8: killed before any statement of the migration of $fixture, the next start completes it',
     async ({ kind, fixture, expectWhole }) => {

@@ -1,5 +1,6 @@
 // Owns the command line: which commands and flags there are, and that every failure is one clear line and an exit code.
-import { Command, CommanderError, Option } from 'commander';
+import type { DeviceRole } from '@cotg/api/client';
+import { Argument, Command, CommanderError, Option } from 'commander';
 import { SETTINGS } from '../config.ts';
 import type { Flags, SettingName } from '../config.ts';
 import { EXIT, StartError, messageOf } from '../errors.ts';
@@ -8,7 +9,9 @@ import { doctor } from './doctor.ts';
 import { journalDump, journalFollow, journalVerify } from './journal.ts';
 import { repair } from './repair.ts';
 import { HISTORY_FORMATS } from '../services/history-service.ts';
+import { audit } from './audit.ts';
 import { backup } from './backup.ts';
+import { devices, renameDevice, revokeAllDevices, revokeDevice, setDeviceRole } from './devices.ts';
 import { kill, restart, rm } from './end.ts';
 import { exportHistory } from './export.ts';
 import { importLegacy } from './import-legacy.ts';
@@ -21,6 +24,8 @@ import { status } from './status.ts';
 import { stop } from './stop.ts';
 
 const settingNames = Object.keys(SETTINGS) as SettingName[];
+
+const ROLES: readonly DeviceRole[] = ['watch', 'type', 'admin'];
 
 /** Commander names an option by its flag in camel case. */
 function optionKey(flag: string): string {
@@ -72,9 +77,51 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
   withJson(command('ls', 'list the sessions')).action(async (options: Record<string, unknown>) => {
     exitCode = await ls(flagsFrom(options), options, io);
   });
-  withJson(command('pair', 'print a one-time link that lets a device in')).action(async (options: Record<string, unknown>) => {
-    exitCode = await pair(flagsFrom(options), options, io);
+  const role = (): Option => new Option('--role <role>', 'what it may do').choices(ROLES).default('admin');
+  withJson(command('pair', 'print a one-time link and code that let a device in, then compare its number'))
+    .addOption(role())
+    .option('--approve', 'let the next device in without comparing a number')
+    .action(async (options: Record<string, unknown>) => {
+      exitCode = await pair(flagsFrom(options), options, io);
+    });
+  const deviceCommand = withJson(command('devices', 'list the devices that are let in')).action(
+    async (options: Record<string, unknown>) => {
+      exitCode = await devices(flagsFrom(options), options, io);
+    },
+  );
+  const ofDevice = (name: string, description: string): Command =>
+    withDataDir(
+      deviceCommand
+        .command(name)
+        .description(description)
+        .exitOverride()
+        .configureOutput({ writeOut: (text) => io.out(text.trimEnd()), writeErr: (text) => io.err(text.trimEnd()) }),
+    );
+  ofDevice('revoke', 'let a device in no longer; what it has open is cut')
+    .argument('<device>', 'its name, its id, or the beginning of it')
+    .action(async (text: string, options: Record<string, unknown>) => {
+      exitCode = await revokeDevice(flagsFrom(options), text, io);
+    });
+  ofDevice('revoke-all', 'let no device in any longer').action(async (options: Record<string, unknown>) => {
+    exitCode = await revokeAllDevices(flagsFrom(options), io);
   });
+  ofDevice('rename', 'give a device another name')
+    .argument('<device>', 'its name, its id, or the beginning of it')
+    .argument('<name>')
+    .action(async (text: string, name: string, options: Record<string, unknown>) => {
+      exitCode = await renameDevice(flagsFrom(options), text, name, io);
+    });
+  ofDevice('role', 'say what a device may do: watch, type or admin')
+    .argument('<device>', 'its name, its id, or the beginning of it')
+    .addArgument(new Argument('<role>').choices(ROLES))
+    .action(async (text: string, to: DeviceRole, options: Record<string, unknown>) => {
+      exitCode = await setDeviceRole(flagsFrom(options), text, to, io);
+    });
+  withJson(command('audit', 'who did what: pairings, revocations, starts and ends of sessions'))
+    .option('--lines <n>', 'the newest so many', '50')
+    .action(async (options: Record<string, unknown>) => {
+      exitCode = await audit(flagsFrom(options), options, io);
+    });
   withJson(command('doctor', 'check that what is kept is whole; exit code 1 when it is not'))
     .option('--repair', 'set a damaged database aside and go on with what can be read; only while nothing runs')
     .action(async (options: Record<string, unknown>) => {

@@ -52,7 +52,7 @@ async function announce(server: RunningServer, io: CliIo, hasPublicUrl: boolean)
   if (server.warning !== null) io.out(`  Warning: ${server.warning}.`);
   // A log file is no place for a way in.
   if (!io.isTerminal || server.warning !== null) return;
-  const { link } = server.pairing.start(OWNER_AT_THE_COMPUTER);
+  const { link } = server.pairing.start(OWNER_AT_THE_COMPUTER, { role: 'admin', approve: true });
   io.out('');
   io.out(`  Open this once, within 5 minutes:  ${link}`);
   if (hasPublicUrl) {

@@ -20,8 +20,18 @@ export interface KnownDevice {
 export interface Credentials {
   readonly ownerToken: string;
   readonly cookieName: string;
-  /** A device that is not revoked. */
+  /** A device that is let in. */
   findDevice(tokenHash: Buffer): KnownDevice | undefined;
+  /** A bearer token was wrong; may throw TOO_MANY_REQUESTS. */
+  wrongToken?(address: string): void;
+}
+
+/** What callers have open now, so that it can be ended when they are let in no longer. */
+export interface OpenThings {
+  /** `end` is called, perhaps at once, when it must not be open any more; the answer says that it is closed. */
+  opened(caller: Caller, end: (why: string) => void): () => void;
+  /** The device asked for something. */
+  seen(deviceId: string): void;
 }
 
 export function cookieNameFor(instance: string): string {
@@ -44,16 +54,20 @@ export type Identified = { readonly caller: Caller; readonly via: 'bearer' | 'co
 export function identify(credentials: Credentials, rawHeaders: readonly string[], address: string): Identified | undefined {
   const bearer = bearerToken(rawHeaders);
   if (bearer) {
-    if (bearer.token === undefined) return undefined;
-    const isOwner = timingSafeEqual(hashToken(bearer.token), hashToken(credentials.ownerToken));
-    if (isOwner) return { caller: { kind: 'owner', address }, via: 'bearer' };
-    return deviceOf(credentials, bearer.token, address, 'bearer');
+    const found = bearer.token === undefined ? undefined : holderOf(credentials, bearer.token, address);
+    if (!found) credentials.wrongToken?.(address);
+    return found;
   }
   const cookies = headerValues(rawHeaders, 'cookie');
   const header = cookies[0] ?? '';
   if (cookies.length !== 1 || header.length > MAX_CREDENTIAL_CHARS) return undefined;
   const token = parseCookie(header)[credentials.cookieName];
   return token === undefined || token === '' ? undefined : deviceOf(credentials, token, address, 'cookie');
+}
+
+function holderOf(credentials: Credentials, token: string, address: string): Identified | undefined {
+  const isOwner = timingSafeEqual(hashToken(token), hashToken(credentials.ownerToken));
+  return isOwner ? { caller: { kind: 'owner', address }, via: 'bearer' } : deviceOf(credentials, token, address, 'bearer');
 }
 
 function deviceOf(credentials: Credentials, token: string, address: string, via: 'bearer' | 'cookie'): Identified | undefined {

@@ -30,7 +30,7 @@ export function problemHeaders(problem: Problem): Record<string, string> {
     'content-type': PROBLEM_TYPE,
     'cache-control': 'no-store',
     ...(problem.code === 'UNAUTHORIZED' ? { 'www-authenticate': 'Bearer' } : {}),
-    ...(problem.status === 503 || problem.status === 429 ? { 'retry-after': '1' } : {}),
+    ...(problem.status === 503 || problem.status === 429 ? { 'retry-after': String(problem.retryAfter ?? 1) } : {}),
   };
 }
 

@@ -7,6 +7,8 @@ import {
   createSession,
   may,
   pairRequest,
+  paired,
+  pairWaiting,
   restInput,
   restResize,
   screen,
@@ -35,6 +37,8 @@ export interface RestServices {
   readonly metrics: MetricsService;
   readonly pairing: PairingService;
   readonly cookieName: string;
+  /** How long a device is let in at most; 0: until it is revoked. */
+  readonly cookieMaxAgeMs: number;
   readonly version: string;
   readonly log: Logger;
 }
@@ -50,9 +54,8 @@ export interface RestBindings {
 type Env = { Bindings: RestBindings };
 export type RestApp = OpenAPIHono<Env>;
 
-/** A device stays in until it is revoked; browsers cap cookies at 400 days. */
+/** Browsers cap cookies at 400 days. */
 const COOKIE_MAX_AGE_S = 400 * 24 * 60 * 60;
-const DEFAULT_DEVICE_NAME = 'Browser';
 
 const json = <T extends z.ZodType>(schema: T, description: string) => ({ description, content: { 'application/json': { schema } } });
 const problemSchema = z
@@ -63,6 +66,7 @@ const problemSchema = z
     detail: z.string(),
     hint: z.string().optional(),
     retryable: z.boolean(),
+    retryAfter: z.number().optional(),
   })
   .meta({ id: 'Problem' });
 const problems = { default: { description: 'A problem (RFC 9457).', content: { [PROBLEM_TYPE]: { schema: problemSchema } } } };
@@ -315,11 +319,22 @@ export function makeRest(services: RestServices): RestApp {
       method: 'post',
       path: '/api/pair',
       request: { body: body(pairRequest) },
-      responses: { 200: json(z.object({ deviceId: z.string() }), 'This device is in; the cookie says so.'), ...problems },
+      responses: {
+        200: json(paired, 'This device is in; the cookie says so.'),
+        202: json(pairWaiting, 'Somebody at the computer compares the number; ask again with `request`.'),
+        ...problems,
+      },
     }),
     async (c) => {
-      const { code, name } = c.req.valid('json');
-      const device = await pairing.redeem(code, cleanDeviceName(name), c.env.address);
+      const asked = c.req.valid('json');
+      const device =
+        'code' in asked
+          ? await pairing.redeem(asked.code, asked.name ?? '', c.env.address)
+          : await pairing.poll(asked.request, c.env.address);
+      if (device.kind === 'waiting') {
+        const { request, match, expiresAt } = device;
+        return c.json({ request, match, expiresAt }, 202);
+      }
       c.header(
         'set-cookie',
         stringifySetCookie({
@@ -329,7 +344,7 @@ export function makeRest(services: RestServices): RestApp {
           secure: true,
           sameSite: 'strict',
           path: '/',
-          maxAge: COOKIE_MAX_AGE_S,
+          maxAge: services.cookieMaxAgeMs === 0 ? COOKIE_MAX_AGE_S : Math.min(COOKIE_MAX_AGE_S, Math.ceil(services.cookieMaxAgeMs / 1000)),
         }),
       );
       return c.json({ deviceId: device.id }, 200);
@@ -348,11 +363,6 @@ export function makeRest(services: RestServices): RestApp {
 function unwrap(error: Error): unknown {
   if ('status' in error && error.status === 400) return new ApiError('BAD_INPUT', 'The body is not valid JSON.', { cause: error });
   return error;
-}
-
-function cleanDeviceName(name: string | undefined): string {
-  const clean = (name ?? '').replace(/[\p{Cc}\p{Cf}]/gu, '').trim();
-  return clean === '' ? DEFAULT_DEVICE_NAME : clean;
 }
 
 /** For requests that never reach a route. */

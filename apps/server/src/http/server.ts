@@ -8,6 +8,7 @@ import { ApiError } from '@cotg/api';
 import { EXIT, StartError, errnoOf, messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { headerValues } from './access.ts';
+import type { OpenThings } from './credentials.ts';
 import { isGuardedPath, pathOf } from './gate.ts';
 import type { Gate, Passed } from './gate.ts';
 import { NO_STORE, SECURITY_HEADERS } from './headers.ts';
@@ -31,6 +32,7 @@ export interface HttpParts {
   readonly shell: StaticShell;
   readonly rest: RestApp;
   readonly sockets: TrpcSockets;
+  readonly devices: OpenThings;
 }
 
 export interface HttpServer {
@@ -66,6 +68,12 @@ export async function listen(options: { host: string; port: number; log: Logger 
       checkBody(request);
       response.setHeader('cache-control', NO_STORE);
       passes.set(request, passed);
+      // A long answer ends with the rights of who gets it.
+      if (passed.kind === 'known')
+        response.once(
+          'close',
+          parts.devices.opened(passed.caller, () => response.destroy()),
+        );
       restListener(request, response).catch((error: unknown) => {
         log.debug({ error: messageOf(error) }, 'request ended early');
         response.destroy();

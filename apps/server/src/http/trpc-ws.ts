@@ -2,19 +2,25 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
-import type { WebSocket } from 'ws';
+import type { RawData, WebSocket } from 'ws';
 import { getWSConnectionHandler } from '@trpc/server/adapters/ws';
 import { ApiError, appRouter } from '@cotg/api';
 import type { ApiContext, Caller } from '@cotg/api';
 import { serverWireEncoder } from '@cotg/api/wire';
 import type { Logger } from '../log.ts';
 import { messageOf } from '../errors.ts';
+import type { OpenThings } from './credentials.ts';
 
 /** A message of ours is at most a 64 KiB input, escaped; the library's own default is 100 MiB. */
 const MAX_PAYLOAD_BYTES = 1024 * 1024;
 const MAX_BATCH = 100;
 /** All browsers answer pings by themselves. Two missed in a row end a socket that went silent: noticed within 20 s. */
 const HEARTBEAT_MS = 10_000;
+/** Policy violation: this device is not let in any more, or not with the rights that it had. */
+const SIGNED_OUT_CODE = 1008;
+/** How long a closing handshake may take before the socket is cut. */
+const SIGNED_OUT_MS = 200;
+const PING = 'PING';
 
 export interface TrpcSockets {
   /** Takes over a socket that the gate has let pass. */
@@ -23,8 +29,16 @@ export interface TrpcSockets {
   close(): void;
 }
 
-export function makeTrpcSockets(options: { context: Omit<ApiContext, 'caller' | 'backlog'>; log: Logger }): TrpcSockets {
-  const { context, log } = options;
+function isPing(data: RawData): boolean {
+  return Buffer.isBuffer(data) && data.length === PING.length && data.toString('latin1') === PING;
+}
+
+export function makeTrpcSockets(options: {
+  context: Omit<ApiContext, 'caller' | 'backlog'>;
+  devices: OpenThings;
+  log: Logger;
+}): TrpcSockets {
+  const { context, devices, log } = options;
   const callers = new WeakMap<IncomingMessage, Caller>();
   const wss = new WebSocketServer({
     noServer: true,
@@ -68,7 +82,17 @@ export function makeTrpcSockets(options: { context: Omit<ApiContext, 'caller' | 
       wss.handleUpgrade(request, socket, head, (webSocket) => {
         answered.add(webSocket);
         webSocket.on('pong', () => answered.add(webSocket));
-        webSocket.on('message', () => answered.add(webSocket));
+        webSocket.on('message', (data) => {
+          answered.add(webSocket);
+          // A ping is the page's, not the person's: it keeps nobody signed in.
+          if (caller.kind === 'device' && !isPing(data)) devices.seen(caller.deviceId);
+        });
+        const closed = devices.opened(caller, (why) => {
+          webSocket.close(SIGNED_OUT_CODE, why);
+          // Nothing more goes either way, whether the other side answers or not.
+          setTimeout(() => webSocket.terminate(), SIGNED_OUT_MS).unref();
+        });
+        webSocket.once('close', closed);
         serve(webSocket, request);
       });
     },

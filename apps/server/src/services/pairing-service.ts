@@ -1,36 +1,62 @@
-// Owns how a device gets in: one-time codes, and the devices they made. Implements PairingPort.
+// Owns how a device gets in: one-time codes, who redeems them, who approves that. Implements PairingPort.
 //
-// A code is 128 random bits, lives 5 minutes and in memory only (a restart ends it), and works once. The first opening of
-// the link printed at the computer is the approval: who can read the owner's terminal is the owner.
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
+// An offer has a link (128 random bits) and a code to type (40 bits, five wrong tries at most); it lives 5 minutes and in memory only
+// (a restart ends it), and works once. Whoever redeems it waits with a number of four digits until somebody at the computer, or on the
+// device that made the offer, has seen the same number. Only the link that the server prints on its own terminal, and what the owner
+// approved beforehand, is let in at once: who can read the owner's terminal is the owner.
+import { randomBytes, randomUUID } from 'node:crypto';
 import { ApiError, may } from '@cotg/api';
-import type { Caller, PairingLink, PairingPort } from '@cotg/api';
-import type { Catalog } from '@cotg/db/catalog';
+import type { Caller, DecidePairing, DeviceRole, PairingLink, PairingPort, PairingStatus, PairWaiting, StartPairing } from '@cotg/api';
 import { hashToken } from '../http/credentials.ts';
-import type { KnownDevice } from '../http/credentials.ts';
+import type { Audit } from './audit.ts';
+import { cleanLabel } from './clean-label.ts';
+import type { DeviceService } from './device-service.ts';
+import type { LoginLimits } from './login-limits.ts';
+import { keyOf, makeLinkSecret, makeMatch, makeRequestSecret, makeTypedCode, typedCodeOf } from './pairing-codes.ts';
 
-const CODE_BYTES = 16;
 const CODE_LIFE_MS = 5 * 60 * 1000;
-/** Open links at a time; the oldest gives way, so asking for links cannot fill the memory. */
-const MAX_OPEN_CODES = 20;
-/** Used codes remembered, so that the second user of a link is told the truth. */
-const MAX_USED_CODES = 200;
+/** Whoever waits with a number is decided about within this. */
+const CLAIM_LIFE_MS = 2 * 60 * 1000;
+/** Wrong typed codes, over all callers; then no typed code that is open works any more. Links go on. */
+const MAX_WRONG_TYPED = 5;
+/** Offers remembered, open and over: asking for links cannot fill the memory, and the second user of a link is told the truth. */
+const MAX_OPEN = 20;
+const MAX_OVER = 200;
 const DEVICE_TOKEN_BYTES = 32;
-/** Wrong codes per minute, over all callers: 128 bits cannot be guessed, but trying must not cost us anything either. */
-const MAX_WRONG_PER_MINUTE = 30;
-const MINUTE_MS = 60_000;
 
-interface OpenCode {
+interface Claim {
+  readonly requestKey: string;
+  readonly match: string;
+  readonly name: string;
+  readonly address: string;
   readonly expiresAt: number;
 }
 
-export interface NewDevice {
+type State = PairingStatus['state'];
+
+interface Offer {
   readonly id: string;
-  readonly token: string;
+  /** OWNER, or the device that made it. */
+  readonly by: string;
+  readonly linkKey: string;
+  readonly typedKey: string;
+  readonly role: DeviceRole;
+  readonly expiresAt: number;
+  state: State;
+  claim?: Claim;
+  wrongTyped: number;
+  /** Somebody at the computer said beforehand that the next one may come in; open offers share it. */
+  approval?: { isLeft: boolean };
 }
 
+export type Redeemed =
+  | { readonly kind: 'paired'; readonly id: string; readonly token: string }
+  | ({ readonly kind: 'waiting' } & PairWaiting);
+
 export interface PairingOptions {
-  readonly catalog: Catalog;
+  readonly devices: DeviceService;
+  readonly limits: LoginLimits;
+  readonly audit: Audit;
   readonly publicUrl: () => string;
   /** How long a code lives; 5 minutes by default. */
   readonly codeLifeMs?: number;
@@ -40,88 +66,214 @@ export interface PairingOptions {
 }
 
 export class PairingService implements PairingPort {
-  readonly #catalog: Catalog;
-  readonly #isReadOnly: boolean;
-  readonly #publicUrl: () => string;
+  readonly #options: PairingOptions;
   readonly #now: () => number;
   readonly #codeLifeMs: number;
-  /** Keyed by hash: the codes themselves are nowhere once they are printed. */
-  readonly #open = new Map<string, OpenCode>();
-  readonly #used = new Map<string, 'used' | 'expired'>();
-  readonly #devices = new Map<string, KnownDevice>();
-  #wrong: number[] = [];
+  /** In the order they were made. */
+  readonly #offers = new Map<string, Offer>();
 
-  private constructor(options: PairingOptions) {
-    this.#catalog = options.catalog;
-    this.#publicUrl = options.publicUrl;
-    this.#isReadOnly = options.isReadOnly ?? false;
+  constructor(options: PairingOptions) {
+    this.#options = options;
     this.#codeLifeMs = options.codeLifeMs ?? CODE_LIFE_MS;
     // Monotonic: setting the clock back must not revive a code.
     this.#now = options.now ?? (() => performance.now());
   }
 
-  static async open(options: PairingOptions): Promise<PairingService> {
-    const service = new PairingService(options);
-    for (const { id, role, tokenHash } of await options.catalog.devices.active()) service.#devices.set(tokenHash, { id, role });
-    return service;
-  }
-
-  findDevice(tokenHash: Buffer): KnownDevice | undefined {
-    return this.#devices.get(tokenHash.toString('hex'));
-  }
-
-  start(caller: Caller): PairingLink {
+  start(caller: Caller, request: StartPairing): PairingLink {
     if (!may(caller, 'admin')) throw new ApiError('FORBIDDEN', 'Only the owner may let devices in.');
-    if (this.#isReadOnly) throw new ApiError('STORAGE_FAILED', 'The data directory cannot be written: a new device would be forgotten.');
-    const code = randomBytes(CODE_BYTES).toString('base64url');
-    this.#open.set(keyOf(code), { expiresAt: this.#now() + this.#codeLifeMs });
-    const [oldest] = this.#open.keys();
-    if (this.#open.size > MAX_OPEN_CODES && oldest !== undefined) this.#close(oldest, 'expired');
+    if (request.approve && caller.kind !== 'owner')
+      throw new ApiError('FORBIDDEN', 'Only at the computer can somebody be let in without a question.');
+    if (this.#options.isReadOnly)
+      throw new ApiError('STORAGE_FAILED', 'The data directory cannot be written: a new device would be forgotten.');
+    const secret = makeLinkSecret();
+    const code = makeTypedCode();
+    const offer: Offer = {
+      id: randomUUID(),
+      by: ownerOf(caller),
+      linkKey: keyOf(secret),
+      typedKey: keyOf(typedCodeOf(code) ?? code),
+      role: request.role,
+      expiresAt: this.#now() + this.#codeLifeMs,
+      state: 'open',
+      wrongTyped: 0,
+    };
+    this.#offers.set(offer.id, offer);
+    this.#forgetOld();
+    if (request.approve) this.#approveNext();
+    void this.#options.audit.record(caller, 'pairing.start', { pairing: offer.id, role: offer.role });
     // In the fragment: it is sent to no server and stands in no log.
-    return { code, link: `${this.#publicUrl()}/pair#${code}`, expiresAt: new Date(Date.now() + this.#codeLifeMs).toISOString() };
+    const link = `${this.#options.publicUrl()}/pair#${secret}`;
+    return { id: offer.id, link, code, role: offer.role, expiresAt: new Date(Date.now() + this.#codeLifeMs).toISOString() };
   }
 
-  /** Spends the code before anything is awaited: of two at the same moment exactly one gets in. */
-  async redeem(code: string, name: string, address: string): Promise<NewDevice> {
-    const key = keyOf(code);
-    const found = this.#open.get(key);
-    if (!found) {
-      // Only those who guess are slowed: nobody can keep the holder of a good link out.
-      this.#checkRate();
-      this.#wrong.push(this.#now());
-      if (this.#used.get(key) === 'used') throw new ApiError('PAIRING_CODE_USED', 'This link was already used.', { hint: ASK_AGAIN });
-      if (this.#used.get(key) === 'expired') throw new ApiError('PAIRING_CODE_EXPIRED', 'This link has expired.', { hint: ASK_AGAIN });
-      throw new ApiError('PAIRING_CODE_INVALID', 'This link is not valid (the server may have been restarted since).', { hint: ASK_AGAIN });
+  status(id: string, caller: Caller): PairingStatus {
+    return view(this.#mine(id, caller));
+  }
+
+  decide({ id, match, isApproved }: DecidePairing, caller: Caller): PairingStatus {
+    const offer = this.#mine(id, caller);
+    if (offer.state !== 'waiting' || offer.claim?.match !== match)
+      throw new ApiError('BAD_INPUT', 'No device waits with that number.', { hint: 'It may have waited too long.' });
+    offer.state = isApproved ? 'approved' : 'refused';
+    const { name, address } = offer.claim;
+    void this.#options.audit.record(caller, isApproved ? 'pairing.approve' : 'pairing.refuse', { pairing: id, name, device: address });
+    return view(offer);
+  }
+
+  /** A code from a link or typed. Spends it before anything is awaited: of two at the same moment exactly one gets on. */
+  async redeem(code: string, name: string, address: string): Promise<Redeemed> {
+    const offer = this.#byLink(code) ?? this.#byTyped(code);
+    const typed = typedCodeOf(code);
+    const isTyped = offer !== undefined && typed !== undefined && offer.linkKey !== keyOf(code);
+    if (offer && !isTyped) return this.#claim(offer, name, address);
+    // What could be guessed is limited even when it is right; a link of 128 bits cannot be.
+    await this.#options.limits.check(address);
+    if (offer && !isDeadTyped(offer)) return this.#claim(offer, name, address);
+    const left = typed === undefined ? undefined : this.#countWrongTyped();
+    await this.#refused(address, 'code');
+    throw new ApiError(
+      'PAIRING_CODE_INVALID',
+      left === undefined
+        ? 'This link is not valid (the server may have been restarted since).'
+        : left > 0
+          ? `Wrong code. ${left} ${left === 1 ? 'try' : 'tries'} left.`
+          : 'Wrong code.',
+      { hint: ASK_AGAIN },
+    );
+  }
+
+  /** What a waiting device asks again and again. */
+  async poll(request: string, address: string): Promise<Redeemed> {
+    const key = keyOf(request);
+    const offer = [...this.#offers.values()].find(({ claim }) => claim?.requestKey === key);
+    if (!offer?.claim) {
+      await this.#options.limits.check(address);
+      await this.#refused(address, 'request');
+      throw new ApiError('PAIRING_CODE_INVALID', 'Nobody waits for this (the server may have been restarted since).', { hint: ASK_AGAIN });
     }
-    if (this.#now() >= found.expiresAt) {
-      this.#close(key, 'expired');
-      throw new ApiError('PAIRING_CODE_EXPIRED', 'This link has expired.', { hint: ASK_AGAIN });
+    this.#expire(offer);
+    switch (offer.state) {
+      case 'waiting':
+        return this.#waiting(offer.claim, request);
+      case 'approved':
+        return this.#admit(offer, offer.claim);
+      case 'refused':
+        throw new ApiError('PAIRING_REFUSED', 'The computer said no.', { hint: ASK_AGAIN });
+      case 'paired':
+        throw used();
+      default:
+        throw expired();
     }
-    this.#close(key, 'used');
+  }
+
+  async #claim(offer: Offer, name: string, address: string): Promise<Redeemed> {
+    this.#expire(offer);
+    if (offer.state === 'expired') throw expired();
+    if (offer.state !== 'open') throw used();
+    const request = makeRequestSecret();
+    const claim: Claim = {
+      requestKey: keyOf(request),
+      match: makeMatch(),
+      name: cleanLabel(name),
+      address,
+      expiresAt: this.#now() + CLAIM_LIFE_MS,
+    };
+    offer.claim = claim;
+    if (this.#takeApproval(offer)) return this.#admit(offer, claim);
+    offer.state = 'waiting';
+    return this.#waiting(claim, request);
+  }
+
+  /** Whoever waits already is the next; else the first to come with any offer that is open now. */
+  #approveNext(): void {
+    const waiting = [...this.#offers.values()].find(({ state, by }) => state === 'waiting' && by === OWNER);
+    if (waiting) waiting.state = 'approved';
+    const approval = { isLeft: true };
+    for (const offer of this.#offers.values()) if (offer.state === 'open' && offer.by === OWNER) offer.approval = approval;
+  }
+
+  #takeApproval(offer: Offer): boolean {
+    if (!offer.approval?.isLeft) return false;
+    offer.approval.isLeft = false;
+    return true;
+  }
+
+  #waiting(claim: Claim, request: string): Redeemed {
+    const expiresAt = new Date(Date.now() + claim.expiresAt - this.#now()).toISOString();
+    return { kind: 'waiting', request, match: claim.match, expiresAt };
+  }
+
+  async #admit(offer: Offer, claim: Claim): Promise<Redeemed> {
+    offer.state = 'paired';
     const token = randomBytes(DEVICE_TOKEN_BYTES).toString('base64url');
-    const device = { id: randomUUID(), name, role: 'admin' as const, tokenHash: hashToken(token).toString('hex'), createdAt: Date.now() };
-    await this.#catalog.devices.insert(device);
-    await this.#catalog.audit.append({ at: Date.now(), actor: `device:${device.id}`, action: 'device.pair', detail: { name, address } });
-    this.#devices.set(device.tokenHash, { id: device.id, role: device.role });
-    return { id: device.id, token };
+    const { name, address } = claim;
+    const device = { id: randomUUID(), name, role: offer.role, tokenHash: hashToken(token).toString('hex'), createdAt: Date.now() };
+    await this.#options.devices.admit(device);
+    const caller: Caller = { kind: 'device', deviceId: device.id, role: device.role, address };
+    await this.#options.audit.record(caller, 'device.pair', { name, role: offer.role, pairing: offer.id });
+    return { kind: 'paired', id: device.id, token };
   }
 
-  #close(key: string, how: 'used' | 'expired'): void {
-    this.#open.delete(key);
-    this.#used.set(key, how);
-    const [oldest] = this.#used.keys();
-    if (this.#used.size > MAX_USED_CODES && oldest !== undefined) this.#used.delete(oldest);
+  async #refused(address: string, what: 'code' | 'request'): Promise<void> {
+    await this.#options.limits.wrong(address);
+    await this.#options.audit.record({ kind: 'nobody', address }, 'pairing.wrong', { what });
   }
 
-  #checkRate(): void {
-    const since = this.#now() - MINUTE_MS;
-    this.#wrong = this.#wrong.filter((at) => at > since);
-    if (this.#wrong.length >= MAX_WRONG_PER_MINUTE) throw new ApiError('TOO_MANY_REQUESTS', 'Too many wrong codes; try again in a minute.');
+  #byLink(code: string): Offer | undefined {
+    const key = keyOf(code);
+    return [...this.#offers.values()].find(({ linkKey }) => linkKey === key);
+  }
+
+  #byTyped(code: string): Offer | undefined {
+    const typed = typedCodeOf(code);
+    if (typed === undefined) return undefined;
+    const key = keyOf(typed);
+    return [...this.#offers.values()].findLast(({ typedKey }) => typedKey === key);
+  }
+
+  /** A wrong one may have been meant for any that is open. How many tries are left; undefined when none is open. */
+  #countWrongTyped(): number | undefined {
+    let left: number | undefined;
+    for (const offer of this.#offers.values()) {
+      this.#expire(offer);
+      if (offer.state !== 'open') continue;
+      offer.wrongTyped += 1;
+      left = Math.max(left ?? 0, MAX_WRONG_TYPED - offer.wrongTyped);
+    }
+    return left ?? 0;
+  }
+
+  #mine(id: string, caller: Caller): Offer {
+    const offer = this.#offers.get(id);
+    if (!offer || (caller.kind !== 'owner' && offer.by !== ownerOf(caller))) throw new ApiError('NOT_FOUND', 'There is no such pairing.');
+    this.#expire(offer);
+    return offer;
+  }
+
+  #expire(offer: Offer): void {
+    const deadline = offer.state === 'open' ? offer.expiresAt : offer.claim?.expiresAt;
+    const isPending = offer.state === 'open' || offer.state === 'waiting' || offer.state === 'approved';
+    if (isPending && deadline !== undefined && this.#now() >= deadline) offer.state = 'expired';
+  }
+
+  #forgetOld(): void {
+    const open = [...this.#offers.values()].filter(({ state }) => state === 'open');
+    for (const offer of open.slice(0, Math.max(0, open.length - MAX_OPEN))) offer.state = 'expired';
+    for (const id of this.#offers.keys()) {
+      if (this.#offers.size <= MAX_OVER) return;
+      this.#offers.delete(id);
+    }
   }
 }
 
+const OWNER = 'owner';
 const ASK_AGAIN = '`cotg pair` on the computer prints a new one.';
+const used = (): ApiError => new ApiError('PAIRING_CODE_USED', 'This code was already used.', { hint: ASK_AGAIN });
+const expired = (): ApiError => new ApiError('PAIRING_CODE_EXPIRED', 'This code has expired.', { hint: ASK_AGAIN });
 
-function keyOf(code: string): string {
-  return createHash('sha256').update(code).digest('hex');
+const ownerOf = (caller: Caller): string => (caller.kind === 'owner' ? OWNER : caller.deviceId);
+const isDeadTyped = (offer: Offer): boolean => offer.state === 'open' && offer.wrongTyped >= MAX_WRONG_TYPED;
+
+function view({ state, claim }: Offer): PairingStatus {
+  return { state, name: claim?.name ?? null, address: claim?.address ?? null, match: claim?.match ?? null };
 }

@@ -6,7 +6,7 @@ import { isAbsolute } from 'node:path';
 import { ApiError, may } from '@cotg/api';
 import type { Caller, CreateSession, Session, SessionListEvent, SessionsPort, UpdateSession } from '@cotg/api';
 import type { HostSession } from '@cotg/pty/client';
-import type { Catalog, NewAuditEntry } from '@cotg/db/catalog';
+import type { Catalog } from '@cotg/db/catalog';
 import type { ScreenFact } from '@cotg/screen';
 import { messageOf } from '../errors.ts';
 import { DeadGrace } from '../lifecycle/dead-grace.ts';
@@ -14,6 +14,8 @@ import type { SweptSessions } from '../lifecycle/sweeper.ts';
 import type { Logger } from '../log.ts';
 import { parseDuration } from '../settings.ts';
 import { Broadcast } from './broadcast.ts';
+import type { Audit } from './audit.ts';
+import { cleanLabel } from './clean-label.ts';
 import type { HostLink } from './host-link.ts';
 import { byActivity, isAlive, viewOf } from './session-view.ts';
 
@@ -35,6 +37,7 @@ export interface ScreenFacts {
 export interface SessionServiceOptions {
   readonly host: HostLink;
   readonly catalog: Catalog;
+  readonly audit: Audit;
   readonly defaultCommand: readonly string[];
   readonly childEnv: Readonly<Record<string, string>>;
   readonly maxHistoryBytes: number;
@@ -202,7 +205,7 @@ export class SessionService implements SessionsPort, SweptSessions {
 
   async removeSwept(id: string): Promise<void> {
     await this.#remove(id);
-    await this.#record({ at: Date.now(), actor: 'server', action: 'session.expire', sessionId: id, detail: {} });
+    await this.#options.audit.recordAs({ at: Date.now(), actor: 'server', action: 'session.expire', sessionId: id, detail: {} });
   }
 
   async #remove(id: string): Promise<void> {
@@ -383,17 +386,7 @@ export class SessionService implements SessionsPort, SweptSessions {
   }
 
   #audit(caller: Caller, action: string, sessionId: string): Promise<void> {
-    const actor = caller.kind === 'owner' ? 'owner' : `device:${caller.deviceId}`;
-    return this.#record({ at: Date.now(), actor, action, sessionId, detail: { address: caller.address } });
-  }
-
-  /** What has been done is not said to have failed because it could not be written down: then the log has it. */
-  async #record(entry: NewAuditEntry): Promise<void> {
-    try {
-      await this.#options.catalog.audit.append(entry);
-    } catch (error) {
-      this.#options.log.error({ audit: entry, error: messageOf(error) }, 'the audit could not be written');
-    }
+    return this.#options.audit.record(caller, action, {}, sessionId);
   }
 
   close(): void {
@@ -407,8 +400,7 @@ function durationMs(value: string | number): number {
   return ms;
 }
 
-/** Control characters and direction overrides have no place in a label. */
 function cleanName(name: string): string | null {
-  const clean = name.replace(/[\p{Cc}\p{Cf}]/gu, '').trim();
+  const clean = cleanLabel(name);
   return clean === '' ? null : clean;
 }

@@ -2,9 +2,10 @@
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ApiError } from '@cotg/api';
-import type { Backup, Caller, Finding, ImportCounts, Status, SystemPort } from '@cotg/api';
+import type { AuditEntry, AuditQuery, Backup, Caller, Finding, ImportCounts, Status, SystemPort } from '@cotg/api';
 import type { Catalog } from '@cotg/db/catalog';
 import { damageReports } from '@cotg/db/catalog';
+import type { Audit } from './audit.ts';
 import type { HostLink } from './host-link.ts';
 import type { ImportService } from './import-service.ts';
 
@@ -16,6 +17,7 @@ export class SystemService implements SystemPort {
     host: HostLink;
     dataDir: string;
     catalog: Pick<Catalog, 'backup'>;
+    audit: Pick<Audit, 'list'>;
     imports: Pick<ImportService, 'importLegacy'>;
     catalogPath: string;
     version: string;
@@ -27,6 +29,7 @@ export class SystemService implements SystemPort {
     host: HostLink;
     dataDir: string;
     catalog: Pick<Catalog, 'backup'>;
+    audit: Pick<Audit, 'list'>;
     imports: Pick<ImportService, 'importLegacy'>;
     catalogPath: string;
     version: string;
@@ -53,6 +56,10 @@ export class SystemService implements SystemPort {
     // A device must not make the server read files of its choice.
     if (caller.kind !== 'owner') throw new ApiError('FORBIDDEN', 'Only the owner, on this computer, may name a file.');
     return this.#options.imports.importLegacy(path);
+  }
+
+  audit(query: AuditQuery): Promise<readonly AuditEntry[]> {
+    return this.#options.audit.list(query);
   }
 
   async verify(): Promise<readonly Finding[]> {

@@ -28,7 +28,7 @@ export async function openStage(): Promise<Stage> {
 }
 
 export async function makeCode(stage: Stage): Promise<string> {
-  const { stdout } = await runCotg(['pair', '--json'], { dataDir: stage.server.dataDir, from: 'dist' });
+  const { stdout } = await runCotg(['pair', '--json', '--approve'], { dataDir: stage.server.dataDir, from: 'dist' });
   return (JSON.parse(stdout) as { code: string }).code;
 }
 

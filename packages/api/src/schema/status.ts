@@ -1,4 +1,4 @@
-// Owns the shape of the server's own state and of pairing, as scripts and pages see them.
+// Owns the shape of the server's own state, as scripts and pages see it.
 import { z } from 'zod';
 
 export const status = z
@@ -52,21 +52,3 @@ export const finding = z
   })
   .meta({ id: 'Finding' });
 export type Finding = z.infer<typeof finding>;
-
-/** A device's rights, weakest first: look; look and type, start profiles; everything. */
-export const deviceRole = z.enum(['watch', 'type', 'admin']);
-export type DeviceRole = z.infer<typeof deviceRole>;
-
-export const device = z
-  .object({ id: z.string(), name: z.string(), role: deviceRole, createdAt: z.iso.datetime(), lastSeenAt: z.iso.datetime().nullable() })
-  .meta({ id: 'Device' });
-export type Device = z.infer<typeof device>;
-
-export const pairRequest = z
-  .object({ code: z.string().min(1).max(128), name: z.string().max(64).optional() })
-  .strict()
-  .meta({ id: 'PairRequest' });
-export type PairRequest = z.infer<typeof pairRequest>;
-
-export const pairingLink = z.object({ link: z.string(), code: z.string(), expiresAt: z.iso.datetime() }).meta({ id: 'PairingLink' });
-export type PairingLink = z.infer<typeof pairingLink>;

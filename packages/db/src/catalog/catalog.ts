@@ -10,6 +10,8 @@ import { makeAudit } from './audit.ts';
 import type { AuditLog } from './audit.ts';
 import { makeCheckpoints } from './checkpoints.ts';
 import type { Checkpoints } from './checkpoints.ts';
+import { makeLoginAttempts } from './login-attempts.ts';
+import type { LoginAttemptStore } from './login-attempts.ts';
 import { makeDevices } from './devices.ts';
 import type { Devices } from './devices.ts';
 import { catalogSchema } from './migrations/index.ts';
@@ -26,6 +28,7 @@ export interface Catalog extends AsyncDisposable {
   readonly devices: Devices;
   readonly audit: AuditLog;
   readonly checkpoints: Checkpoints;
+  readonly loginAttempts: LoginAttemptStore;
   /** Ten lower-case hex digits, the same for the life of the file. */
   readonly instanceId: string;
   /** Writes a consistent copy to a new file (mode 0600). Throws STORAGE_FAILED; a file that is there already is refused. */
@@ -68,6 +71,7 @@ async function makeCatalog(database: Database.Database, now: () => number): Prom
     devices: makeDevices(db),
     audit: makeAudit(db),
     checkpoints: makeCheckpoints(db),
+    loginAttempts: makeLoginAttempts(db),
     instanceId,
     backup: (path) => backupTo(database, path),
     close,

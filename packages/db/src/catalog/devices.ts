@@ -77,6 +77,12 @@ export function makeDevices(db: Kysely<CatalogSchema>) {
       return result.numUpdatedRows > 0n;
     },
 
+    /** False when there is no such device. */
+    async setRole(id: string, role: DeviceRole): Promise<boolean> {
+      const result = await db.updateTable('device').set({ role }).where('id', '=', id).executeTakeFirst();
+      return result.numUpdatedRows > 0n;
+    },
+
     /** False when there is no such device or it is revoked already. */
     async revoke(id: string, at: number): Promise<boolean> {
       const result = await db

@@ -2,6 +2,6 @@
 import type { SalvagePlan } from '../recovery.ts';
 
 export const catalogSalvage: SalvagePlan = {
-  tables: ['instance', 'session', 'device', 'audit', 'checkpoint'],
+  tables: ['instance', 'session', 'device', 'audit', 'checkpoint', 'login_attempt'],
   mend: () => [],
 };

@@ -9,6 +9,7 @@ export interface CatalogSchema {
   audit: AuditTable;
   instance: InstanceTable;
   checkpoint: CheckpointTable;
+  login_attempt: LoginAttemptTable;
 }
 
 export interface SessionTable {
@@ -51,6 +52,14 @@ export interface InstanceTable {
   /** Short and random: part of the cookie's name, so that two installations on one host do not take each other's. */
   instance_id: string;
   created_at: number;
+}
+
+/** Wrong attempts to get in. */
+export interface LoginAttemptTable {
+  /** Whose, over which time. */
+  key: string;
+  count: number;
+  expires_at: number;
 }
 
 /** A cache: everything in it can be made again from the journal. */

@@ -1,0 +1,45 @@
+// Owns what becomes of tokens that are wrong: a few a minute are answered, then their address is told to wait; each minute of them is one
+// line of the audit. Tokens have 256 bits and cannot be guessed: this is for who tries, and against the noise. A cookie is not counted:
+// a browser sends an old one by itself, and its page must learn that it is signed out.
+import { ApiError } from '@cotg/api';
+import { RateLimiterMemory } from 'rate-limiter-flexible';
+
+const ANSWERED = 10;
+const PER_S = 60;
+/** Addresses remembered as told to wait; beyond it the oldest is forgotten. */
+const MAX_BLOCKED = 1000;
+
+export class WrongTokens {
+  readonly #limiter = new RateLimiterMemory({ points: ANSWERED, duration: PER_S });
+  readonly #blockedUntil = new Map<string, number>();
+  readonly #keyOf: (address: string) => string;
+  readonly #onFirst: (address: string) => void;
+
+  /** `onFirst`: the first wrong one of an address within a minute. */
+  constructor(options: { keyOf: (address: string) => string; onFirst: (address: string) => void }) {
+    this.#keyOf = options.keyOf;
+    this.#onFirst = options.onFirst;
+  }
+
+  /** Throws TOO_MANY_REQUESTS when this address has been told to wait; otherwise counts one more. */
+  note(address: string): void {
+    const key = this.#keyOf(address);
+    const waitMs = (this.#blockedUntil.get(key) ?? 0) - Date.now();
+    if (waitMs > 0)
+      throw new ApiError('TOO_MANY_REQUESTS', 'Too many wrong tokens; try again in a minute.', { retryAfterS: Math.ceil(waitMs / 1000) });
+    this.#limiter.consume(key).then(
+      ({ isFirstInDuration, remainingPoints, msBeforeNext }) => {
+        if (isFirstInDuration) this.#onFirst(address);
+        if (remainingPoints === 0) this.#block(key, Date.now() + msBeforeNext);
+      },
+      () => undefined, // Counted beyond its last one while the block was on its way.
+    );
+  }
+
+  #block(key: string, until: number): void {
+    this.#blockedUntil.delete(key);
+    this.#blockedUntil.set(key, until);
+    const [oldest] = this.#blockedUntil.keys();
+    if (this.#blockedUntil.size > MAX_BLOCKED && oldest !== undefined) this.#blockedUntil.delete(oldest);
+  }
+}
