@@ -55,7 +55,7 @@ export const ROOMS = [
   {
     ...NOTHING,
     name: 'apps/web/src',
-    modules: ['solid-js', '@xterm/xterm', '@xterm/addon-unicode11'],
+    modules: ['solid-js', '@xterm/xterm', '@xterm/addon-unicode11', 'qrcode'],
     workspace: ['@cotg/api/client', '@cotg/screen'],
     workspaceTypes: ['@cotg/api'],
   },

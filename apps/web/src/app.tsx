@@ -2,6 +2,7 @@
 import { createEffect, ErrorBoundary, lazy, Match, on, Show, Suspense, Switch, untrack } from 'solid-js';
 import type { JSX } from 'solid-js';
 import { ConnectionProvider, createConnection } from './api/connection.ts';
+import { Devices } from './pages/Devices.tsx';
 import { NewSession } from './pages/NewSession.tsx';
 import { PairDevice } from './pages/PairDevice.tsx';
 import { SessionList } from './pages/SessionList.tsx';
@@ -14,6 +15,8 @@ import { ToastProvider } from './ui/toasts.tsx';
 
 /** The emulator is three quarters of all our code: the list must not wait for it. */
 const loadSessionPage = () => import('./pages/SessionPage.tsx');
+/** Drawing a code takes a library that hardly anybody ever needs. */
+const AddDevice = lazy(async () => ({ default: (await import('./pages/AddDevice.tsx')).AddDevice }));
 const SessionPage = lazy(async () => ({ default: (await loadSessionPage()).SessionPage }));
 
 export function App(): JSX.Element {
@@ -72,6 +75,14 @@ function Connected(props: { readonly stored: Stored; readonly reopenedId: string
           </Match>
           <Match when={router.route().page === 'new'}>
             <NewSession />
+          </Match>
+          <Match when={router.route().page === 'devices'}>
+            <Devices />
+          </Match>
+          <Match when={router.route().page === 'add-device'}>
+            <Suspense fallback={<main class="page" aria-busy="true" />}>
+              <AddDevice />
+            </Suspense>
           </Match>
           <Match keyed when={sessionId()}>
             {(id) => (

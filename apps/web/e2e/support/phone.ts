@@ -29,7 +29,8 @@ export async function openStage(): Promise<Stage> {
 
 export async function makeCode(stage: Stage): Promise<string> {
   const { stdout } = await runCotg(['pair', '--json', '--approve'], { dataDir: stage.server.dataDir, from: 'dist' });
-  return (JSON.parse(stdout) as { code: string }).code;
+  const { hash } = new URL((JSON.parse(stdout) as { link: string }).link);
+  return hash.slice(1);
 }
 
 /** Opens the one-time link, as the camera would, and arrives at the list. */

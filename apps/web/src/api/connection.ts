@@ -24,6 +24,8 @@ export interface Connection {
   readonly state: Accessor<LinkState>;
   /** What to tell the person; undefined while all is well or may soon be. */
   readonly banner: Accessor<string | undefined>;
+  /** Whether this device may do more than look; true until the server says otherwise. */
+  readonly mayType: Accessor<boolean>;
   retryNow(): void;
 }
 
@@ -48,6 +50,16 @@ export function createConnection(): Connection {
     if (current === 'live' || current === 'signed-out') return current;
     if (!isOnline()) return 'offline';
     return current === 'connecting' ? 'connecting' : 'reconnecting';
+  });
+
+  const [mayType, setMayType] = createSignal(true);
+  // With each connection: rights that change cut it.
+  createEffect(() => {
+    if (link() !== 'live') return;
+    client.api.device.me.query().then(
+      ({ role }) => setMayType(role !== 'watch'),
+      () => undefined, // The next connection asks again; the server refuses anyway.
+    );
   });
 
   const reconnect = (reason: string): void => {
@@ -78,7 +90,7 @@ export function createConnection(): Connection {
     client.close().catch(() => undefined); // The page leaves: nobody waits for how the socket ends.
   });
 
-  return { client, state, banner: createBanner(state, roundTripMs), retryNow: () => reconnect('asked for') };
+  return { client, state, banner: createBanner(state, roundTripMs), mayType, retryNow: () => reconnect('asked for') };
 }
 
 /** One line for all states; `host`: what the person calls the computer. */

@@ -3,7 +3,13 @@ import type { ApiErrorCode } from '@cotg/api/client';
 
 const TIMEOUT_MS = 10_000;
 
-export type PairResult = { readonly kind: 'paired' } | { readonly kind: 'refused'; readonly text: string };
+/** How often it is asked whether somebody has decided. */
+const ASK_EVERY_MS = 1000;
+
+export type PairResult =
+  | { readonly kind: 'paired' }
+  | { readonly kind: 'waiting'; readonly request: string; readonly match: string }
+  | { readonly kind: 'refused'; readonly text: string };
 
 const NEW_CODE = 'Run ./cotg pair on your computer for a new one.';
 
@@ -16,6 +22,8 @@ export function pairErrorText(code: string | undefined): string {
       return `This code has expired. ${NEW_CODE}`;
     case 'PAIRING_CODE_USED':
       return `This code was already used. ${NEW_CODE}`;
+    case 'PAIRING_REFUSED':
+      return `The computer said no. ${NEW_CODE}`;
     case 'TOO_MANY_REQUESTS':
       return 'Too many tries. Wait a minute, then try again.';
     case 'ORIGIN_REFUSED':
@@ -26,36 +34,55 @@ export function pairErrorText(code: string | undefined): string {
   }
 }
 
-/** Spends the code; a kept cookie is the answer. Never rejects. */
-export async function redeemCode(code: string, name: string): Promise<PairResult> {
+/** Spends the code; a kept cookie is the answer, or a number to compare. Never rejects. */
+export function redeemCode(code: string, name: string): Promise<PairResult> {
+  return ask({ code, name });
+}
+
+/** Until somebody has compared the number: paired or refused. A short cut changes nothing. Never rejects. */
+export async function awaitDecision(request: string, signal: AbortSignal): Promise<PairResult> {
+  for (;;) {
+    const result = await ask({ request });
+    const isUndecided = result.kind === 'waiting' || (result.kind === 'refused' && result.text === NO_ANSWER);
+    if (!isUndecided || signal.aborted) return result;
+    await new Promise((resolve) => setTimeout(resolve, ASK_EVERY_MS));
+  }
+}
+
+const NO_ANSWER = 'The server does not answer. Is it running, and this device on the same network?';
+
+async function ask(body: { code: string; name: string } | { request: string }): Promise<PairResult> {
   let response: Response;
   try {
     response = await fetch('/api/pair', {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ code, name }),
+      body: JSON.stringify(body),
       credentials: 'same-origin',
       redirect: 'error',
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
   } catch {
-    return { kind: 'refused', text: 'The server does not answer. Is it running, and this device on the same network?' };
+    return { kind: 'refused', text: NO_ANSWER };
   }
-  if (response.ok) {
-    await response.body?.cancel();
-    return { kind: 'paired' };
-  }
-  return { kind: 'refused', text: pairErrorText(await problemCode(response)) };
+  const answer = await textFields(response);
+  if (response.status === 202 && answer['request'] !== undefined && answer['match'] !== undefined)
+    return { kind: 'waiting', request: answer['request'], match: answer['match'] };
+  if (response.ok) return { kind: 'paired' };
+  const { code, detail } = answer;
+  // It says how many tries are left.
+  if (code === 'PAIRING_CODE_INVALID' && detail?.startsWith('Wrong code')) return { kind: 'refused', text: `${detail} ${NEW_CODE}` };
+  return { kind: 'refused', text: pairErrorText(code) };
 }
 
-/** The code of a problem document; undefined when the answer is none (a proxy's page). */
-async function problemCode(response: Response): Promise<string | undefined> {
+/** What stands as text in a JSON object; empty when the answer is none (a proxy's page). */
+async function textFields(response: Response): Promise<Readonly<Record<string, string | undefined>>> {
   try {
-    const problem: unknown = await response.json();
-    if (typeof problem === 'object' && problem !== null && 'code' in problem && typeof problem.code === 'string') return problem.code;
-    return undefined;
+    const answer: unknown = await response.json();
+    if (typeof answer !== 'object' || answer === null) return {};
+    return Object.fromEntries(Object.entries(answer).filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
   } catch {
-    return undefined;
+    return {};
   }
 }
 

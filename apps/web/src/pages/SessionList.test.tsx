@@ -74,7 +74,7 @@ function open(): { send: (event: SessionListEvent) => void; unsubscribe: () => v
     },
   };
   const client = { api: { session: { watch } } } as unknown as Client;
-  const connection: Connection = { client, state: () => 'live', banner: () => undefined, retryNow: () => undefined };
+  const connection: Connection = { client, state: () => 'live', banner: () => undefined, mayType: () => true, retryNow: () => undefined };
   const root = document.createElement('div');
   document.body.append(root);
   dispose = render(() => {

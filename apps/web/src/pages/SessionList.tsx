@@ -10,7 +10,7 @@ import type { AnsiPalette } from '../ui/ansi-line.ts';
 import { AnsiLines } from '../ui/AnsiLines.tsx';
 import { ConfirmDialog } from '../ui/ConfirmDialog.tsx';
 import type { Question } from '../ui/ConfirmDialog.tsx';
-import { CloseIcon, PlusIcon, StopIcon } from '../ui/icons.tsx';
+import { CloseIcon, DevicesIcon, PlusIcon, StopIcon } from '../ui/icons.tsx';
 import { createMediaQuery } from '../ui/media-query.ts';
 import { formatAge } from '../ui/relative-time.ts';
 import { useRouter } from '../ui/router.ts';
@@ -67,6 +67,7 @@ export function SessionList(props: SessionListProps): JSX.Element {
           preview={list.preview(session.id)}
           palette={palette()}
           now={now()}
+          mayEnd={connection.mayType()}
           onOpen={() => router.go({ page: 'session', id: session.id })}
           onAsk={() => ask(session)}
         />
@@ -82,6 +83,9 @@ export function SessionList(props: SessionListProps): JSX.Element {
           <span class="pill-dot" aria-hidden="true" />
           {connection.state() === 'live' ? location.host : 'not connected'}
         </p>
+        <button type="button" class="icon-button" aria-label="Devices" data-testid="devices" onClick={() => router.go({ page: 'devices' })}>
+          <DevicesIcon />
+        </button>
       </header>
       <div class="list-scroll">
         <Show
@@ -103,12 +107,14 @@ export function SessionList(props: SessionListProps): JSX.Element {
           </Show>
         </Show>
       </div>
-      <footer class="list-actions">
-        <button type="button" class="button primary tall wide" data-testid="new-session" onClick={() => router.go({ page: 'new' })}>
-          <PlusIcon />
-          New session
-        </button>
-      </footer>
+      <Show when={connection.mayType()}>
+        <footer class="list-actions">
+          <button type="button" class="button primary tall wide" data-testid="new-session" onClick={() => router.go({ page: 'new' })}>
+            <PlusIcon />
+            New session
+          </button>
+        </footer>
+      </Show>
       <ConfirmDialog question={question()} onClose={() => setQuestion(undefined)} />
     </main>
   );
@@ -142,6 +148,7 @@ interface SessionCardProps {
   readonly preview: readonly string[];
   readonly palette: AnsiPalette;
   readonly now: number;
+  readonly mayEnd: boolean;
   readonly onOpen: () => void;
   readonly onAsk: () => void;
 }
@@ -182,17 +189,19 @@ function SessionCard(props: SessionCardProps): JSX.Element {
           {words().word}
         </span>
       </button>
-      <button
-        type="button"
-        class="icon-button card-action"
-        aria-label={props.session.alive ? `End “${props.session.title}”` : `Remove “${props.session.title}”`}
-        data-testid={props.session.alive ? 'end-session' : 'remove-session'}
-        onClick={() => props.onAsk()}
-      >
-        <Show when={props.session.alive} fallback={<CloseIcon />}>
-          <StopIcon />
-        </Show>
-      </button>
+      <Show when={props.mayEnd}>
+        <button
+          type="button"
+          class="icon-button card-action"
+          aria-label={props.session.alive ? `End “${props.session.title}”` : `Remove “${props.session.title}”`}
+          data-testid={props.session.alive ? 'end-session' : 'remove-session'}
+          onClick={() => props.onAsk()}
+        >
+          <Show when={props.session.alive} fallback={<CloseIcon />}>
+            <StopIcon />
+          </Show>
+        </button>
+      </Show>
     </li>
   );
 }

@@ -63,13 +63,19 @@ export function SessionPage(props: SessionPageProps): JSX.Element {
   const { sessionId, stored, takeIsNewPage, isReopened } = untrack(() => ({ ...props }));
   stored.setOpenSession(sessionId);
 
+  const { mayType } = connection;
+  /** Says so when it may not. */
+  const mayTypeHere = (): boolean => {
+    if (!mayType()) toasts.show(REFUSALS['not-allowed']);
+    return mayType();
+  };
   const matches = (query: string): boolean => window.matchMedia(query).matches;
   const terminal = createTerminal({
     ...FIRST_GRID,
     theme: matches('(prefers-color-scheme: light)') ? LIGHT_THEME : DARK_THEME,
     cursorBlink: !matches('(prefers-reduced-motion: reduce)'),
-    onText: (text) => open()?.type(modifiers.apply(text)),
-    onBytes: (bytes) => open()?.typeBytes(bytes),
+    onText: (text) => mayTypeHere() && open()?.type(modifiers.apply(text)),
+    onBytes: (bytes) => mayTypeHere() && open()?.typeBytes(bytes),
     onLink: (text) => askForLink(text),
   });
   onCleanup(() => terminal.dispose());
@@ -159,35 +165,37 @@ export function SessionPage(props: SessionPageProps): JSX.Element {
           <h1 data-testid="title">{title()}</h1>
           <Show when={open()}>{(session) => <PhaseWord session={session()} />}</Show>
         </div>
-        <button
-          type="button"
-          class="icon-button"
-          aria-label="Keyboard"
-          data-testid="keyboard"
-          onPointerDown={(event) => event.preventDefault()}
-          onMouseDown={(event) => event.preventDefault()}
-          onClick={toggleKeyboard}
-        >
-          <KeyboardIcon />
-        </button>
-        <Show
-          when={phase() === 'ended'}
-          fallback={
-            <button
-              type="button"
-              class="icon-button"
-              aria-label="End session"
-              data-testid="end-session"
-              disabled={phase() !== 'live'}
-              onClick={askToEnd}
-            >
-              <StopIcon />
-            </button>
-          }
-        >
-          <button type="button" class="icon-button" aria-label="Remove session" data-testid="remove-session" onClick={askToRemove}>
-            <CloseIcon />
+        <Show when={mayType()}>
+          <button
+            type="button"
+            class="icon-button"
+            aria-label="Keyboard"
+            data-testid="keyboard"
+            onPointerDown={(event) => event.preventDefault()}
+            onMouseDown={(event) => event.preventDefault()}
+            onClick={toggleKeyboard}
+          >
+            <KeyboardIcon />
           </button>
+          <Show
+            when={phase() === 'ended'}
+            fallback={
+              <button
+                type="button"
+                class="icon-button"
+                aria-label="End session"
+                data-testid="end-session"
+                disabled={phase() !== 'live'}
+                onClick={askToEnd}
+              >
+                <StopIcon />
+              </button>
+            }
+          >
+            <button type="button" class="icon-button" aria-label="Remove session" data-testid="remove-session" onClick={askToRemove}>
+              <CloseIcon />
+            </button>
+          </Show>
         </Show>
       </header>
       <Show when={problem()}>
@@ -206,10 +214,12 @@ export function SessionPage(props: SessionPageProps): JSX.Element {
       </Show>
       <Show when={open()?.phase() === 'live' && open()?.isController() === false}>
         <p class="notice with-action" role="status" data-testid="sized-elsewhere">
-          Sized for another device
-          <button type="button" class="button" data-testid="take-control" onClick={takeControl}>
-            Use this size
-          </button>
+          {mayType() ? 'Sized for another device' : 'This device may only look'}
+          <Show when={mayType()}>
+            <button type="button" class="button" data-testid="take-control" onClick={takeControl}>
+              Use this size
+            </button>
+          </Show>
         </p>
       </Show>
       <TerminalView
@@ -226,15 +236,15 @@ export function SessionPage(props: SessionPageProps): JSX.Element {
         onFits={(fits) => open()?.want(fits)}
         onText={(text) => open()?.type(text)}
       />
-      <Switch fallback={<KeyBar modifiers={modifiers} onKey={pressKey} />}>
+      <Switch fallback={mayType() && <KeyBar modifiers={modifiers} onKey={pressKey} />}>
         <Match when={open()?.failure()}>{(text) => <EndPanel text={text()} onList={() => router.back()} />}</Match>
         <Match when={open()?.end()}>
           {(end) => (
             <EndPanel
               text={endSentence({ ...end(), exitCode: end().code })}
               onList={() => router.back()}
-              onRestart={restart}
-              onRemove={askToRemove}
+              onRestart={mayType() ? restart : undefined}
+              onRemove={mayType() ? askToRemove : undefined}
             />
           )}
         </Match>
@@ -269,8 +279,8 @@ function PhaseWord(props: { readonly session: OpenSession }): JSX.Element {
 function EndPanel(props: {
   readonly text: string;
   readonly onList: () => void;
-  readonly onRestart?: () => void;
-  readonly onRemove?: () => void;
+  readonly onRestart?: (() => void) | undefined;
+  readonly onRemove?: (() => void) | undefined;
 }): JSX.Element {
   return (
     <div class="end-panel" data-testid="ended">

@@ -8,6 +8,8 @@ export type Route =
   | { readonly page: 'new' }
   | { readonly page: 'session'; readonly id: string }
   | { readonly page: 'pair' }
+  | { readonly page: 'devices' }
+  | { readonly page: 'add-device' }
   | { readonly page: 'unknown' };
 
 const SESSION_PATH = /^\/s\/([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\/?$/i;
@@ -20,6 +22,10 @@ export function routeOf(path: string): Route {
       return { page: 'new' };
     case '/pair':
       return { page: 'pair' };
+    case '/devices':
+      return { page: 'devices' };
+    case '/devices/add':
+      return { page: 'add-device' };
     default: {
       const id = SESSION_PATH.exec(path)?.[1];
       return id === undefined ? { page: 'unknown' } : { page: 'session', id };
@@ -33,6 +39,8 @@ export function pathOf(route: Exclude<Route, { page: 'unknown' }>): string {
       return '/';
     case 'session':
       return `/s/${route.id}`;
+    case 'add-device':
+      return '/devices/add';
     default:
       return `/${route.page}`;
   }
