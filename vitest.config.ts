@@ -42,7 +42,7 @@ export default defineConfig({
       node('api', 'packages/api'),
       node('screen', 'packages/screen'),
       node('server', 'apps/server'),
-      node('scripts', 'scripts', ['*.test.ts', '{bootstrap,layers,suites,faults}/**/*.test.ts']),
+      node('scripts', 'scripts', ['*.test.ts', '{bootstrap,layers,suites,faults,security}/**/*.test.ts']),
       {
         plugins: [solid()],
         resolve: { conditions: ['@cotg/source', 'browser'] },
