@@ -34,8 +34,13 @@ export async function devices(flags: Flags, options: { json?: boolean }, io: Cli
 }
 
 function deviceBeginningWith(found: readonly Device[], text: string): Device {
-  const matching = found.filter(({ id, name }) => (text !== '' && id.startsWith(text.toLowerCase())) || name === text);
-  if (matching.length === 1 && matching[0]) return matching[0];
+  const matching = found.filter(({ id, name }) => {
+    const begins = text.toLowerCase();
+    return text !== '' && (id.startsWith(begins) || name.toLowerCase().startsWith(begins));
+  });
+  const exact = matching.filter(({ name }) => name === text);
+  const [only, another] = exact.length > 0 ? exact : matching;
+  if (only && !another) return only;
   const message =
     matching.length === 0 ? `There is no device “${printable(text)}”.` : `${matching.length} devices are meant by “${printable(text)}”.`;
   throw new StartError('REQUEST_FAILED', message, { exitCode: EXIT.failed, hint: '`cotg devices` shows them.' });

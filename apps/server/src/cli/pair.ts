@@ -51,7 +51,7 @@ async function ask(api: Client['api'], link: PairingLink, io: CliIo): Promise<nu
   const waiting = await settled(api, link.id, ['open']);
   if (waiting.state === 'waiting' && waiting.match !== null) {
     io.out('');
-    io.out(`“${deviceWords(waiting)}” wants to come in as ${link.role}. It shows a number of four digits.`);
+    io.out(`${deviceWords(waiting)} wants to come in as ${link.role}. It shows a number of four digits.`);
     const answer = await io.ask(`Does it show  ${waiting.match} ?  [y/N] `);
     const isApproved = /^y(es)?$/i.test(answer?.trim() ?? '');
     await api.pairing.approve.mutate({ id: link.id, match: waiting.match, isApproved });
@@ -62,7 +62,7 @@ async function ask(api: Client['api'], link: PairingLink, io: CliIo): Promise<nu
   }
   const end = await settled(api, link.id, ['waiting', 'approved']);
   if (end.state === 'paired') {
-    io.out(`“${deviceWords(end)}” is in. \`cotg devices\` lists all that are.`);
+    io.out(`${deviceWords(end)} is in. \`cotg devices\` lists all that are.`);
     return EXIT.done;
   }
   io.out(end.state === 'refused' ? 'It was refused.' : 'No device came in time.');
@@ -79,5 +79,5 @@ async function settled(api: Client['api'], id: string, states: readonly PairingS
 }
 
 function deviceWords({ name, address }: PairingStatus): string {
-  return printable(`${name === null || name === '' ? 'A device' : name} at ${address ?? 'an unknown address'}`);
+  return printable(`${name === null || name === '' ? 'A device' : `“${name}”`} at ${address ?? 'an unknown address'}`);
 }
