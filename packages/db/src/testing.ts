@@ -5,3 +5,4 @@ export { openTestCatalog, openTestJournal } from './testing/temp-database.ts';
 export type { TestCatalog, TestJournal } from './testing/temp-database.ts';
 export { makeLegacyDatabase } from './testing/legacy-database.ts';
 export type { LegacyRowFields } from './testing/legacy-database.ts';
+export { killAtStatement } from './testing/kill-at-statement.ts';

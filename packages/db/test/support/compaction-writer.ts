@@ -1,7 +1,7 @@
 // A process that fills a journal, compacts it, and is killed in front of the Nth SQL statement of that.
 // Arguments: path of the journal, N. Prints "done COUNT" when compaction has ended before statement N.
 import { openJournal } from '../../src/journal.ts';
-import { killAtStatement } from './kill-at-statement.ts';
+import { killAtStatement } from '../../src/testing.ts';
 import { pattern } from './pattern.ts';
 import { EXITED, newSession } from './sessions.ts';
 

@@ -1,7 +1,7 @@
 // A process that opens an older file and is killed in front of the Nth changing statement. Arguments: kind, path, N. Prints "done".
 import { openCatalog } from '../../src/catalog.ts';
 import { openJournal } from '../../src/journal.ts';
-import { killAtStatement } from './kill-at-statement.ts';
+import { killAtStatement } from '../../src/testing.ts';
 
 const [kind = '', path = '', n = '0'] = process.argv.slice(2);
 killAtStatement(Number(n)).arm();

@@ -1,7 +1,7 @@
 // A process that prints past the limit and is killed in front of the Nth statement of the trim that follows.
 // Arguments: path of the journal, N. Prints "done COUNT" when the trim has ended before statement N.
 import { openJournal } from '../../src/journal.ts';
-import { killAtStatement } from './kill-at-statement.ts';
+import { killAtStatement } from '../../src/testing.ts';
 import { pattern } from './pattern.ts';
 import { newSession } from './sessions.ts';
 
