@@ -133,7 +133,7 @@ export async function startTestServer(options: StartOptions = {}): Promise<TestS
       const onData = (chunk: Buffer): void => {
         printed += chunk.toString();
         output += chunk.toString();
-        const found = /serves http:\/\/[^\s:]+:(\d+)/.exec(printed);
+        const found = /serves https?:\/\/(?:[^\s:,[]+|\[[^\]]+\]):(\d+)/.exec(printed);
         if (!found) return;
         port = Number(found[1]);
         clearTimeout(timer);

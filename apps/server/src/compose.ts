@@ -1,5 +1,6 @@
 // Owns the server's object graph: builds it from the settings, in order, and takes it apart in reverse. Tests use it too.
 import { existsSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { openCatalog } from '@cotg/db/catalog';
 import { acquireLease } from '@cotg/db/lease';
@@ -13,15 +14,18 @@ import { copyCatalog } from './catalog-copy.ts';
 import { hostProgramInPlace, prepareHostProgram } from './host-runtime.ts';
 import { acquireSocketLease } from './socket-lease.ts';
 import { Sweeper } from './lifecycle/sweeper.ts';
-import { accessPolicy } from './http/access.ts';
-import { cookieNameFor } from './http/credentials.ts';
+import { accessPolicy, bracketed } from './http/access.ts';
+import { makeClientAddresses, rateKeyOf } from './http/client-address.ts';
+import { cookieNamesFor } from './http/credentials.ts';
 import { makeGate } from './http/gate.ts';
 import { makeRest } from './http/rest.ts';
 import { listen } from './http/server.ts';
 import { loadStaticShell } from './http/static.ts';
 import { WrongTokens } from './http/wrong-tokens.ts';
+import { certificateWarnings, followCertificate, readCertificate } from './http/tls.ts';
 import { makeTrpcSockets } from './http/trpc-ws.ts';
 import type { Logger } from './log.ts';
+import { isLoopback, isWildcard } from './settings.ts';
 import { processStartTime, readServerInfo, removeServerInfo, writeServerInfo } from './server-info.ts';
 import { HistoryService } from './services/history-service.ts';
 import { openHostLink } from './services/host-link.ts';
@@ -52,6 +56,8 @@ export interface RunningServer {
   readonly pairing: PairingService;
   /** What whoever started it should know; null when all is well. */
   readonly warning: string | null;
+  /** What is right as the settings say, and still worth a line. */
+  readonly notices: readonly string[];
   close(): Promise<void>;
 }
 
@@ -86,7 +92,11 @@ export async function startServer(
   try {
     const startedAt = new Date();
     // A busy port leaves nothing behind: not even a folder that was not there before.
-    const early = existsSync(config.dataDir) ? undefined : await listen({ host: config.host, port: config.port, log });
+    const clients = makeClientAddresses(config.trustedProxies);
+    const certificate = config.tls && readCertificate(config.tls);
+    const isProxiesOnly = !certificate && !config.isInsecure && !isLoopback(config.host);
+    const port = { host: config.host, port: config.port, clients, certificate, isProxiesOnly, log };
+    const early = existsSync(config.dataDir) ? undefined : await listen(port);
     if (early) undo.add(() => early.close());
     const dataDir = openDataDir(config.dataDir);
     const { isReadOnly } = dataDir;
@@ -99,7 +109,7 @@ export async function startServer(
     if (!isReadOnly) removeServerInfo(dataDir.serverInfo);
 
     // The port before the host: when it is busy, nothing has been started.
-    const http = early ?? (await listen({ host: config.host, port: config.port, log }));
+    const http = early ?? (await listen(port));
     if (!early) undo.add(() => http.close());
     const shell = loadStaticShell(options.webRoot ?? DEFAULT_WEB_ROOT);
 
@@ -135,8 +145,7 @@ export async function startServer(
     });
     undo.add(() => host.close());
 
-    const shownHost = config.host.includes(':') ? `[${config.host}]` : config.host;
-    const url = `http://${shownHost}:${http.port}`;
+    const url = `${certificate ? 'https' : 'http'}://${reachableHost(config.host)}:${http.port}`;
     const publicUrl = config.publicUrl ?? url;
     const audit = new Audit(catalog.audit, log);
     const devices = await DeviceService.open({
@@ -147,10 +156,11 @@ export async function startServer(
       log,
     });
     undo.add(() => devices.close());
-    // Addresses that count as one.
-    const keyOf = (address: string): string => address;
-    const limits = await LoginLimits.open({ store: catalog.loginAttempts, keyOf, log });
-    const wrongTokens = new WrongTokens({ keyOf, onFirst: (address) => void audit.record({ kind: 'nobody', address }, 'token.wrong') });
+    const limits = await LoginLimits.open({ store: catalog.loginAttempts, keyOf: rateKeyOf, log });
+    const wrongTokens = new WrongTokens({
+      keyOf: rateKeyOf,
+      onFirst: (address) => void audit.record({ kind: 'nobody', address }, 'token.wrong'),
+    });
     const pairing = new PairingService({
       devices,
       limits,
@@ -214,6 +224,7 @@ export async function startServer(
       version: VERSION,
       startedAt,
       screensPid: () => screens.pid,
+      isInsecure: config.isInsecure,
     });
     const metrics = new MetricsService({
       host,
@@ -225,15 +236,21 @@ export async function startServer(
       comparisons: () => streams.comparisons,
     });
     undo.add(() => metrics.close());
-    const cookieName = cookieNameFor(catalog.instanceId);
-    const policy = accessPolicy({ host: config.host, port: http.port, publicUrl: config.publicUrl, allowedHosts: config.allowedHosts });
+    const cookies = cookieNamesFor(catalog.instanceId, config.isInsecure);
+    const { host: bound, publicUrl: named, allowedHosts } = config;
+    const policy = accessPolicy({ host: bound, port: http.port, publicUrl: named, allowedHosts, isTls: certificate !== undefined });
     http.ready({
-      gate: makeGate(policy, {
-        ownerToken: dataDir.ownerToken,
-        cookieName,
-        findDevice: (hash) => devices.find(hash),
-        wrongToken: (address) => wrongTokens.note(address),
-      }),
+      gate: makeGate(
+        policy,
+        {
+          ownerToken: dataDir.ownerToken,
+          cookies,
+          findDevice: (hash) => devices.find(hash),
+          wrongToken: (address) => wrongTokens.note(address),
+        },
+        clients,
+      ),
+      cookies,
       shell,
       devices,
       rest: makeRest({
@@ -243,7 +260,6 @@ export async function startServer(
         metrics,
         history: new HistoryService(host, (session) => list.titleOf(session)),
         pairing,
-        cookieName,
         cookieMaxAgeMs: config.deviceLifetimeMs,
         version: VERSION,
         log,
@@ -251,26 +267,57 @@ export async function startServer(
       sockets: makeTrpcSockets({ context: { sessions: list, output, system, pairing, devices }, devices, log }),
     });
 
-    try {
+    const noteWhere = (leaf: string | null): void =>
       writeServerInfo(dataDir.serverInfo, {
         pid: process.pid,
         startTime: processStartTime(process.pid),
         url,
+        certificate: leaf,
         version: VERSION,
         startedAt: startedAt.toISOString(),
       });
+    try {
+      noteWhere(certificate?.leaf ?? null);
       undo.add(() => removeServerInfo(dataDir.serverInfo));
     } catch (error) {
       // Browsers find it all the same; the command will not.
       log.warn({ error: messageOf(error) }, 'commands will not find this server: its address cannot be written down');
     }
-    return { url, publicUrl, dataDir, pairing, warning: isReadOnly ? READ_ONLY_TEXT : null, close: () => undo.all() };
+    if (config.tls && certificate) {
+      const following = followCertificate({
+        files: config.tls,
+        present: certificate,
+        onRenewed: (renewed) => {
+          http.useCertificate(renewed);
+          if (!isReadOnly) noteWhere(renewed.leaf);
+        },
+        log,
+      });
+      undo.add(() => following[Symbol.dispose]());
+    }
+    const notices = [...wayInNotices(config), ...(config.tls && certificate ? certificateWarnings(config.tls, certificate) : [])];
+    return { url, publicUrl, dataDir, pairing, warning: isReadOnly ? READ_ONLY_TEXT : null, notices, close: () => undo.all() };
   } catch (error) {
     await undo.all();
     if (error instanceof StartError) throw error;
     const hint = error instanceof Error && 'hint' in error && typeof error.hint === 'string' ? { hint: error.hint } : {};
     throw new StartError('HOST_UNREACHABLE', messageOf(error), { cause: error, ...hint });
   }
+}
+
+/** Where this computer itself reaches a server that is bound so. */
+function reachableHost(host: string): string {
+  if (!isWildcard(host)) return bracketed(host);
+  return isIPv6(host) ? '[::1]' : '127.0.0.1';
+}
+
+/** About the way to the phone. */
+function wayInNotices(config: Config): string[] {
+  const notices: string[] = [];
+  if (config.isInsecure) notices.push('not encrypted (COTG_INSECURE): anyone on this network can read and type');
+  if (isWildcard(config.host) && config.publicUrl === undefined && config.allowedHosts.length === 0)
+    notices.push('other devices are refused until COTG_PUBLIC_URL says which name or address of this computer they use');
+  return notices;
 }
 
 function alreadyServed(dataDir: DataDir): StartError {

@@ -54,6 +54,39 @@ test.each([
   expect(error.message).toContain(name);
 });
 
+const TLS = { COTG_TLS_CERT: '/etc/cotg/server.crt', COTG_TLS_KEY: '/etc/cotg/server.key' };
+
+test.each([
+  [{ COTG_HOST: '0.0.0.0' }, 'NOT_LOOPBACK'],
+  [{ COTG_HOST: '0.0.0.0', COTG_INSECURE: '0' }, 'BAD_SETTING'],
+  [{ COTG_HOST: '0.0.0.0', COTG_INSECURE: 'true' }, 'BAD_SETTING'],
+  [{ COTG_HOST: '0.0.0.0', COTG_TLS_CERT: TLS.COTG_TLS_CERT }, 'BAD_SETTING'],
+  [{ COTG_HOST: '0.0.0.0', COTG_TLS_KEY: TLS.COTG_TLS_KEY }, 'BAD_SETTING'],
+  [{ COTG_HOST: '0.0.0.0', COTG_TRUSTED_PROXIES: '0.0.0.0/0' }, 'BAD_SETTING'],
+  [{ COTG_HOST: '0.0.0.0', COTG_TRUSTED_PROXIES: 'proxy.example' }, 'BAD_SETTING'],
+  [{ COTG_PUBLIC_URL: 'http://box.lan:7433' }, 'BAD_SETTING'],
+  [{ ...TLS, COTG_PUBLIC_URL: 'http://box.lan:7433', COTG_INSECURE: '1' }, 'BAD_SETTING'],
+])('S3, S2: %j is refused with exit code 2', (settings, code) => {
+  const error = failure(() => loadConfig({ env: { COTG_DATA_DIR: dataDir, ...settings } }));
+  expect([error.code, error.exitCode]).toEqual([code, 2]);
+  expect(error.hint).toBeTruthy();
+});
+
+test('S3: TLS files, a trusted proxy or COTG_INSECURE open the way beyond loopback', () => {
+  const env = { COTG_DATA_DIR: dataDir, COTG_HOST: '0.0.0.0' };
+  expect(loadConfig({ env: { ...env, ...TLS } })).toMatchObject({
+    tls: { certFile: TLS.COTG_TLS_CERT, keyFile: TLS.COTG_TLS_KEY },
+    isInsecure: false,
+  });
+  expect(loadConfig({ env: { ...env, COTG_TRUSTED_PROXIES: '10.0.0.5, fd00::/8' } }).trustedProxies).toEqual([
+    { address: '10.0.0.5', prefix: 32 },
+    { address: 'fd00::', prefix: 8 },
+  ]);
+  expect(loadConfig({ env: { ...env, COTG_INSECURE: '1', COTG_PUBLIC_URL: 'http://box.lan:7433' } }).isInsecure).toBe(true);
+  // Nothing is insecure that is encrypted: the switch alone changes nothing.
+  expect(loadConfig({ env: { ...env, ...TLS, COTG_INSECURE: '1' } }).isInsecure).toBe(false);
+});
+
 test('an unknown name in config.json is refused: a misspelt setting must not be ignored', () => {
   writeFileSync(join(dataDir, 'config.json'), '{"COTG_PROT": "1"}');
   expect(failure(() => loadConfig({ env: { COTG_DATA_DIR: dataDir } })).message).toContain('COTG_PROT');

@@ -5,6 +5,9 @@ import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { EXIT, StartError, errnoOf, messageOf } from './errors.ts';
+import { parseNetwork } from './http/client-address.ts';
+import type { Network } from './http/client-address.ts';
+import type { TlsFiles } from './http/tls.ts';
 import { MIB, isLoopback, parseCommand, parseDuration } from './settings.ts';
 
 const integer = (min: number, max: number) =>
@@ -42,9 +45,27 @@ const publicUrl = z.string().transform((text, ctx) => {
   const ok =
     url && (url.protocol === 'https:' || url.protocol === 'http:') && url.pathname === '/' && !url.search && !url.hash && !url.username;
   if (!ok) ctx.addIssue('takes an address such as https://terminals.example.org, without a path');
-  // A browser keeps our cookie only over TLS, and so should everybody else: a terminal in plain text is open to the network.
-  else if (url.protocol === 'http:' && !isLoopback(url.hostname)) ctx.addIssue('must begin with https:// unless it names this computer');
   return url?.origin ?? z.NEVER;
+});
+
+const file = z.string().transform((text, ctx) => {
+  if (text.trim() === '' || text.includes('\0')) ctx.addIssue('takes a file');
+  return resolve(text);
+});
+
+const networkList = z.string().transform((text, ctx) => {
+  const networks: Network[] = [];
+  for (const part of text.split(',')) {
+    const network = parseNetwork(part.trim());
+    if (network) networks.push(network);
+    else ctx.addIssue('takes addresses or networks such as 127.0.0.1 or 10.0.0.0/24, separated by commas');
+  }
+  return networks;
+});
+
+const yes = z.string().transform((text, ctx) => {
+  if (text !== '1') ctx.addIssue('takes 1, or is left out');
+  return true;
 });
 
 const MAX_PAIRING_LIFE_MS = 5 * 60_000;
@@ -87,7 +108,7 @@ export const SETTINGS = {
     flag: 'host',
     schema: bindAddress,
     fallback: '127.0.0.1',
-    text: 'address to listen on; only loopback addresses are accepted',
+    text: 'address to listen on; beyond loopback only with TLS files, a trusted proxy, or COTG_INSECURE',
   },
   COTG_PORT: { flag: 'port', schema: integer(0, 65_535), fallback: '7433', text: 'port to listen on; 0 = any free one' },
   COTG_DATA_DIR: {
@@ -168,7 +189,26 @@ export const SETTINGS = {
     flag: 'allowed-hosts',
     schema: hostList,
     fallback: undefined,
-    text: 'further Host names to answer to, separated by commas',
+    text: 'further Host names to answer to, with the port where it is not the usual one, separated by commas',
+  },
+  COTG_TLS_CERT: {
+    flag: 'tls-cert',
+    schema: file,
+    fallback: undefined,
+    text: 'certificate in PEM, with its intermediate ones: the server speaks https; read again when it changes',
+  },
+  COTG_TLS_KEY: { flag: 'tls-key', schema: file, fallback: undefined, text: 'its private key in PEM, without a passphrase' },
+  COTG_TRUSTED_PROXIES: {
+    flag: 'trusted-proxies',
+    schema: networkList,
+    fallback: undefined,
+    text: 'addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, separated by commas',
+  },
+  COTG_INSECURE: {
+    flag: 'insecure',
+    schema: yes,
+    fallback: undefined,
+    text: '1: plain http beyond this computer; anyone on the network can read and type, and every page says so',
   },
   COTG_LOG_LEVEL: {
     flag: 'log-level',
@@ -204,6 +244,10 @@ export interface Config {
   readonly deviceLifetimeMs: number;
   readonly publicUrl: string | undefined;
   readonly allowedHosts: readonly string[];
+  readonly tls: TlsFiles | undefined;
+  readonly trustedProxies: readonly Network[];
+  /** Plain http is open to the network. Never together with `tls`. */
+  readonly isInsecure: boolean;
   readonly logLevel: string;
   readonly logFormat: 'pretty' | 'json';
   /** Environment that children start from: the user's own, before our set-up changed it. */
@@ -217,6 +261,11 @@ function defaultDataDir(env: Environment): string {
   if (process.platform === 'darwin') return join(homedir(), 'Library', 'Application Support', 'claude-on-the-go');
   const base = env['XDG_DATA_HOME'];
   return join(base && isAbsolute(base) ? base : join(homedir(), '.local', 'share'), 'claude-on-the-go');
+}
+
+/** Also while other settings are not right yet, such as those that wait for `cotg cert`. */
+export function dataDirPath(flags: Flags, env: Environment = process.env): string {
+  return resolve(valueOf('COTG_DATA_DIR', { flags, env, file: {} })?.text ?? defaultDataDir(env));
 }
 
 /** The text of a setting and where it comes from; undefined when it is not set. An empty variable counts as not set. */
@@ -235,6 +284,13 @@ function valueOf(
 
 function badSetting(from: string, problem: string): StartError {
   return new StartError('BAD_SETTING', `${from} ${problem}.`, { exitCode: EXIT.usage, hint: 'cotg serve --help lists the settings.' });
+}
+
+function tlsFilesOf(certFile: string | undefined, keyFile: string | undefined): TlsFiles | undefined {
+  if (certFile === undefined && keyFile === undefined) return undefined;
+  if (certFile === undefined) throw badSetting('COTG_TLS_CERT', 'is missing beside COTG_TLS_KEY');
+  if (keyFile === undefined) throw badSetting('COTG_TLS_KEY', 'is missing beside COTG_TLS_CERT');
+  return { certFile, keyFile };
 }
 
 function readConfigFile(dataDir: string): Record<string, unknown> {
@@ -273,8 +329,7 @@ export function loadConfig(
 ): Config {
   const env = options.env ?? process.env;
   const flags = options.flags ?? {};
-  const dirText = valueOf('COTG_DATA_DIR', { flags, env, file: {} })?.text;
-  const dataDir = resolve(dirText ?? defaultDataDir(env));
+  const dataDir = dataDirPath(flags, env);
   const file = readConfigFile(dataDir);
   for (const name of Object.keys(file)) {
     if (!(name in SETTINGS)) throw badSetting(`config.json: ${name}`, 'is not a setting');
@@ -299,16 +354,25 @@ export function loadConfig(
   };
 
   const host = required('COTG_HOST');
-  if (!isLoopback(host)) {
+  const tls = tlsFilesOf(read('COTG_TLS_CERT'), read('COTG_TLS_KEY'));
+  const trustedProxies = read('COTG_TRUSTED_PROXIES') ?? [];
+  const isInsecure = tls === undefined && (read('COTG_INSECURE') ?? false);
+  if (!isLoopback(host) && tls === undefined && trustedProxies.length === 0 && !isInsecure) {
     throw new StartError(
       'NOT_LOOPBACK',
       `COTG_HOST=${host} is not a loopback address: without TLS anybody on the network could read your terminals.`,
       {
         exitCode: EXIT.usage,
-        hint: 'Keep 127.0.0.1 and put a tunnel or a TLS proxy in front (see README, “From your phone”).',
+        hint: 'Set COTG_TLS_CERT and COTG_TLS_KEY (`cotg cert` makes them), or keep 127.0.0.1 and put a tunnel or a TLS proxy in front (see README, “From your phone”).',
       },
     );
   }
+  const publicUrl = read('COTG_PUBLIC_URL');
+  // A browser keeps our cookie only over TLS, and so should everybody else: a terminal in plain text is open to the network.
+  const isPlain = publicUrl !== undefined && new URL(publicUrl).protocol === 'http:';
+  if (isPlain && tls !== undefined) throw badSetting(`COTG_PUBLIC_URL=${publicUrl}`, 'must begin with https://: this server speaks TLS');
+  if (isPlain && !isInsecure && !isLoopback(new URL(publicUrl).hostname))
+    throw badSetting(`COTG_PUBLIC_URL=${publicUrl}`, 'must begin with https:// unless it names this computer');
   const childEnv = childEnvironment(env);
   const findOnPath = options.findOnPath ?? (() => false);
   const shell = env['SHELL'];
@@ -329,8 +393,11 @@ export function loadConfig(
     pairingLifeMs: required('COTG_PAIRING_LIFE'),
     deviceIdleMs: required('COTG_DEVICE_IDLE'),
     deviceLifetimeMs: required('COTG_DEVICE_LIFETIME'),
-    publicUrl: read('COTG_PUBLIC_URL'),
+    publicUrl,
     allowedHosts: read('COTG_ALLOWED_HOSTS') ?? [],
+    tls,
+    trustedProxies,
+    isInsecure,
     logLevel: required('COTG_LOG_LEVEL'),
     logFormat: read('COTG_LOG_FORMAT') ?? (options.isTerminal ? 'pretty' : 'json'),
     childEnv,

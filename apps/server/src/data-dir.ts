@@ -41,6 +41,8 @@ export interface DataDir {
   readonly hostLog: string;
   readonly hostRuntimes: string;
   readonly serverInfo: string;
+  /** What `cotg cert` makes. */
+  readonly tls: string;
   /** Let the command and local scripts in. */
   readonly ownerToken: string;
   /** What a server says to the host. */
@@ -63,6 +65,7 @@ export function dataFiles(path: string): DataFiles {
     hostLog: join(path, 'host.log'),
     hostRuntimes: join(path, 'host-runtime'),
     serverInfo: join(path, 'server.json'),
+    tls: join(path, 'tls'),
   };
 }
 

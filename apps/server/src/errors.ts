@@ -17,6 +17,7 @@ export type StartErrorCode =
   | 'NOT_SERVING'
   | 'REQUEST_FAILED'
   | 'NOT_BUILT'
+  | 'FILE_EXISTS'
   | 'TIMEOUT';
 
 export class StartError extends Error {

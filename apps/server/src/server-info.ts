@@ -9,6 +9,8 @@ const serverInfo = z.object({
   /** Of the process, as the kernel counts it: a pid alone is reused. Null where the kernel does not tell. */
   startTime: z.string().nullable(),
   url: z.url(),
+  /** The server's own certificate in PEM, when it speaks TLS: commands accept this one and no other. */
+  certificate: z.string().nullable().default(null),
   version: z.string(),
   startedAt: z.iso.datetime(),
 });

@@ -1,4 +1,5 @@
 // Owns the parsing of single setting values: durations, sizes, addresses, commands. Pure.
+import { isIPv6 } from 'node:net';
 
 const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 /** Shorter would be a busy loop or a mistake. */
@@ -31,4 +32,9 @@ export function parseCommand(text: string): string[] | undefined {
 /** Addresses that only this computer can reach. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(host);
+}
+
+/** Every address of this computer. */
+export function isWildcard(host: string): boolean {
+  return host === '0.0.0.0' || (isIPv6(host) && /^[0:]+$/.test(host));
 }

@@ -5,6 +5,8 @@ import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { appRouter } from '@cotg/api';
 import type { Caller } from '@cotg/api';
+import { makeClientAddresses } from '../src/http/client-address.ts';
+import { cookieNamesFor } from '../src/http/credentials.ts';
 import type { Gate } from '../src/http/gate.ts';
 import { REST_RIGHTS, makeRest } from '../src/http/rest.ts';
 import type { RestServices } from '../src/http/rest.ts';
@@ -78,17 +80,18 @@ function failing(how: 'throws' | 'rejects'): never {
 async function serveFailing(how: 'throws' | 'rejects') {
   const lines: string[] = [];
   const log = makeLogger({ level: 'debug', format: 'json', name: 'server', destination: { write: (line) => void lines.push(line) } });
-  const http = await listen({ host: '127.0.0.1', port: 0, log });
+  const http = await listen({ host: '127.0.0.1', port: 0, clients: makeClientAddresses([]), log });
   const port = failing(how);
   const services: RestServices = {
     ...{ sessions: port, output: port, system: port, history: port, metrics: port, pairing: port },
-    ...{ cookieName: 'cotg', cookieMaxAgeMs: 0, version: 'test', log },
+    ...{ cookieMaxAgeMs: 0, version: 'test', log },
   };
   const gate: Gate = { check: () => ({ kind: 'known', caller: OWNER }) };
   const devices = { opened: () => () => undefined, seen: () => undefined };
   const context = { sessions: port, output: port, system: port, pairing: port, devices: port };
   http.ready({
     gate,
+    cookies: cookieNamesFor('test', false),
     shell: { serve: () => false },
     rest: makeRest(services),
     sockets: makeTrpcSockets({ context, devices, log }),

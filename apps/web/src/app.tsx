@@ -3,6 +3,7 @@ import { createEffect, ErrorBoundary, lazy, Match, on, Show, Suspense, Switch, u
 import type { JSX } from 'solid-js';
 import { ConnectionProvider, createConnection } from './api/connection.ts';
 import { Devices } from './pages/Devices.tsx';
+import { createServerIsInsecure } from './api/encryption.ts';
 import { NewSession } from './pages/NewSession.tsx';
 import { PairDevice } from './pages/PairDevice.tsx';
 import { SessionList } from './pages/SessionList.tsx';
@@ -10,6 +11,7 @@ import { SignedOut } from './pages/SignedOut.tsx';
 import { makeStored } from './settings/stored.ts';
 import type { Stored } from './settings/stored.ts';
 import { ConnectionBanner } from './ui/ConnectionBanner.tsx';
+import { InsecureBar } from './ui/InsecureBar.tsx';
 import { createRouter, RouterProvider, useRouter } from './ui/router.ts';
 import { ToastProvider } from './ui/toasts.tsx';
 
@@ -41,7 +43,7 @@ export function App(): JSX.Element {
     <ErrorBoundary fallback={(error: unknown) => <Broken error={error} />}>
       <ToastProvider>
         <RouterProvider value={router}>
-          <Show when={router.route().page !== 'pair'} fallback={<PairDevice />}>
+          <Show when={router.route().page !== 'pair'} fallback={<Pairing />}>
             <Connected stored={stored} reopenedId={reopenedId} />
           </Show>
         </RouterProvider>
@@ -50,9 +52,20 @@ export function App(): JSX.Element {
   );
 }
 
+/** Before the server says anything to this device, the address alone tells. */
+function Pairing(): JSX.Element {
+  return (
+    <>
+      <InsecureBar serverIsInsecure={false} />
+      <PairDevice />
+    </>
+  );
+}
+
 /** Everything that needs a connection; it is opened here and ends with this component. */
 function Connected(props: { readonly stored: Stored; readonly reopenedId: string | undefined }): JSX.Element {
   const connection = createConnection();
+  const serverIsInsecure = createServerIsInsecure(connection);
   const router = useRouter();
   // Whether this page has shown a session yet: the first one tells how old its last sight is.
   let isNewPage = true;
@@ -67,6 +80,7 @@ function Connected(props: { readonly stored: Stored; readonly reopenedId: string
   };
   return (
     <ConnectionProvider value={connection}>
+      <InsecureBar serverIsInsecure={serverIsInsecure()} />
       <Show when={connection.state() !== 'signed-out'} fallback={<SignedOut />}>
         <ConnectionBanner />
         <Switch fallback={<NotFound />}>

@@ -21,11 +21,11 @@ type HistoryQuery = Pick<ExportOptions, 'format' | 'from' | 'to'>;
 /** Asks the running server. The body is read by `body`, which throws for an answer that is a refusal. */
 export async function openHistory(flags: Flags, sessionId: string, options: HistoryQuery) {
   const id = await sessionIdOf(flags, sessionId);
-  const { info, dataDir } = await locateServer(flags);
+  const { info, dataDir, transport } = await locateServer(flags);
   const url = new URL(`/api/sessions/${id}/history`, info.url);
   url.searchParams.set('format', options.format ?? 'text');
   for (const name of ['from', 'to'] as const) if (options[name] !== undefined) url.searchParams.set(name, options[name]);
-  const response = await fetch(url, { headers: { authorization: `Bearer ${dataDir.ownerToken}` } });
+  const response = await transport.fetch(url, { headers: { authorization: `Bearer ${dataDir.ownerToken}` } });
   const body = async (): Promise<Readable> => {
     if (response.ok && response.body) return Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
     const problem = (await response.json().catch(() => ({}))) as { detail?: string; status?: number };

@@ -12,6 +12,7 @@ import { HISTORY_FORMATS } from '../services/history-service.ts';
 import { audit } from './audit.ts';
 import { backup } from './backup.ts';
 import { devices, renameDevice, revokeAllDevices, revokeDevice, setDeviceRole } from './devices.ts';
+import { cert } from './cert.ts';
 import { kill, restart, rm } from './end.ts';
 import { exportHistory } from './export.ts';
 import { importLegacy } from './import-legacy.ts';
@@ -121,6 +122,12 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
     .option('--lines <n>', 'the newest so many', '50')
     .action(async (options: Record<string, unknown>) => {
       exitCode = await audit(flagsFrom(options), options, io);
+    });
+  withJson(command('cert', 'make a certificate for your own network, and the CA that your phones have to trust'))
+    .option('--name <host...>', 'names and addresses under which phones reach this computer; default: those of the last time, else its own')
+    .option('--out <folder>', 'where server.crt and server.key go; default: tls/ in the data directory')
+    .action(async (options: Record<string, unknown>) => {
+      exitCode = await cert(flagsFrom(options), options, io);
     });
   withJson(command('doctor', 'check that what is kept is whole; exit code 1 when it is not'))
     .option('--repair', 'set a damaged database aside and go on with what can be read; only while nothing runs')

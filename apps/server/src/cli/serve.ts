@@ -48,7 +48,9 @@ export async function serve(flags: Flags, io: CliIo): Promise<number> {
 }
 
 async function announce(server: RunningServer, io: CliIo, hasPublicUrl: boolean): Promise<void> {
-  io.out(`claude-on-the-go ${VERSION} serves ${server.url}`);
+  const elsewhere = server.publicUrl === server.url ? '' : `, for other devices ${server.publicUrl}`;
+  io.out(`claude-on-the-go ${VERSION} serves ${server.url}${elsewhere}`);
+  for (const notice of server.notices) io.out(`  Warning: ${notice}.`);
   if (server.warning !== null) io.out(`  Warning: ${server.warning}.`);
   // A log file is no place for a way in.
   if (!io.isTerminal || server.warning !== null) return;

@@ -1,16 +1,17 @@
 // Owns how a command reaches the server of a data directory: server.json, the owner token, the typed client.
 import { createClient, errorCodeOf } from '@cotg/api/client';
-import type { Client } from '@cotg/api/client';
+import type { Client, Transport } from '@cotg/api/client';
 import { loadConfig } from '../config.ts';
 import type { Flags } from '../config.ts';
 import { findDataDir } from '../data-dir.ts';
 import type { DataDir } from '../data-dir.ts';
-import { EXIT, StartError, messageOf } from '../errors.ts';
+import { EXIT, StartError, errnoOf, messageOf } from '../errors.ts';
 import type { ExitCode } from '../errors.ts';
 import { isSameProcess, readServerInfo } from '../server-info.ts';
 import type { ServerInfo } from '../server-info.ts';
 import { printable } from './format.ts';
 import { leaseIsFree } from './lease-is-free.ts';
+import { transportTo } from './transport.ts';
 
 /** On one computer an answer takes milliseconds; a loaded one gets time. */
 const REACH_TIMEOUT_MS = 5000;
@@ -22,6 +23,7 @@ export const LONG_COMMAND_MS = 7 * 60_000;
 export interface Located {
   readonly dataDir: DataDir;
   readonly info: ServerInfo;
+  readonly transport: Transport;
 }
 
 /** Throws StartError NOT_SERVING when nobody serves this data directory. */
@@ -31,22 +33,31 @@ export async function locateServer(flags: Flags): Promise<Located> {
   const info = dataDir && readServerInfo(dataDir.serverInfo);
   // The note of a server that was killed may name a port that a stranger holds by now: no lease, no token.
   const isServed = dataDir !== undefined && !leaseIsFree(dataDir.serverLock);
-  if (!dataDir || !info || !isServed || !isSameProcess(info) || !(await answers(info.url))) {
+  const transport = dataDir && info && isServed && isSameProcess(info) ? await transportTo(info) : undefined;
+  const answer = info && transport ? await ask(info.url, transport) : 'silent';
+  if (!dataDir || !info || !transport || answer === 'silent') {
     throw new StartError('NOT_SERVING', `No server answers for ${config.dataDir}.`, {
       exitCode: EXIT.notReachable,
       hint: '`cotg serve` (or npm start) starts one.',
     });
   }
-  return { dataDir, info };
+  if (answer === 'expired') {
+    throw new StartError('NOT_SERVING', 'The certificate of the server has expired.', {
+      exitCode: EXIT.notReachable,
+      hint: '`cotg cert` renews one that it has made; the server uses it at once.',
+    });
+  }
+  return { dataDir, info, transport };
 }
 
-async function answers(url: string): Promise<boolean> {
+async function ask(url: string, transport: Transport): Promise<'serving' | 'silent' | 'expired'> {
   try {
-    const response = await fetch(new URL('/healthz', url), { signal: AbortSignal.timeout(REACH_TIMEOUT_MS) });
+    const response = await transport.fetch(new URL('/healthz', url), { signal: AbortSignal.timeout(REACH_TIMEOUT_MS) });
     await response.body?.cancel();
-    return response.ok;
-  } catch {
-    return false; // Refused, reset or silent: not serving.
+    return response.ok ? 'serving' : 'silent';
+  } catch (error) {
+    // Refused, reset or silent: not serving.
+    return error instanceof Error && errnoOf(error.cause) === 'CERT_HAS_EXPIRED' ? 'expired' : 'silent';
   }
 }
 
@@ -88,6 +99,7 @@ export async function withServer<T>(
   const client = createClient({
     url: located.info.url,
     token: located.dataDir.ownerToken,
+    transport: located.transport,
     onState: (state) => {
       // A page waits for a server to come back; a command says so.
       if (state === 'signed-out')

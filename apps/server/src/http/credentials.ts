@@ -19,7 +19,7 @@ export interface KnownDevice {
 
 export interface Credentials {
   readonly ownerToken: string;
-  readonly cookieName: string;
+  readonly cookies: CookieNames;
   /** A device that is let in. */
   findDevice(tokenHash: Buffer): KnownDevice | undefined;
   /** A bearer token was wrong; may throw TOO_MANY_REQUESTS. */
@@ -34,8 +34,16 @@ export interface OpenThings {
   seen(deviceId: string): void;
 }
 
-export function cookieNameFor(instance: string): string {
-  return `__Host-cotg-${instance}`;
+/** The name of a device's cookie on encrypted connections and on others. A browser keeps a `__Host-` cookie only when it is Secure. */
+export interface CookieNames {
+  readonly encrypted: string;
+  readonly plain: string;
+}
+
+/** Plain connections have a cookie of their own under COTG_INSECURE alone: a cookie that was seen on the network must not open the encrypted way. */
+export function cookieNamesFor(instance: string, isInsecure: boolean): CookieNames {
+  const encrypted = `__Host-cotg-${instance}`;
+  return { encrypted, plain: isInsecure ? `cotg-${instance}` : encrypted };
 }
 
 /** Undefined: there is none. `token` undefined: there is something that cannot be one of ours. */
@@ -51,7 +59,11 @@ function bearerToken(rawHeaders: readonly string[]): { readonly token: string | 
 export type Identified = { readonly caller: Caller; readonly via: 'bearer' | 'cookie' };
 
 /** Undefined: nobody we know. A wrong bearer token is never rescued by a cookie. */
-export function identify(credentials: Credentials, rawHeaders: readonly string[], address: string): Identified | undefined {
+export function identify(
+  credentials: Credentials,
+  rawHeaders: readonly string[],
+  { address, isEncrypted }: { address: string; isEncrypted: boolean },
+): Identified | undefined {
   const bearer = bearerToken(rawHeaders);
   if (bearer) {
     const found = bearer.token === undefined ? undefined : holderOf(credentials, bearer.token, address);
@@ -61,7 +73,8 @@ export function identify(credentials: Credentials, rawHeaders: readonly string[]
   const cookies = headerValues(rawHeaders, 'cookie');
   const header = cookies[0] ?? '';
   if (cookies.length !== 1 || header.length > MAX_CREDENTIAL_CHARS) return undefined;
-  const token = parseCookie(header)[credentials.cookieName];
+  const { cookies: names } = credentials;
+  const token = parseCookie(header)[isEncrypted ? names.encrypted : names.plain];
   return token === undefined || token === '' ? undefined : deviceOf(credentials, token, address, 'cookie');
 }
 

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import type { IncomingMessage } from 'node:http';
 import { ApiError } from '@cotg/api';
 import { accessPolicy } from './access.ts';
-import { hashToken } from './credentials.ts';
+import { makeClientAddresses } from './client-address.ts';
+import { cookieNamesFor, hashToken } from './credentials.ts';
 import { makeGate } from './gate.ts';
 
 const OWNER = 'o'.repeat(43);
@@ -12,11 +13,15 @@ const HOST = `127.0.0.1:${PORT}`;
 const ORIGIN = `http://127.0.0.1:${PORT}`;
 const COOKIE = `__Host-cotg-abc=${DEVICE}`;
 
-const gate = makeGate(accessPolicy({ host: '127.0.0.1', port: PORT, publicUrl: 'https://box.example.org' }), {
-  ownerToken: OWNER,
-  cookieName: '__Host-cotg-abc',
-  findDevice: (hash) => (hash.equals(hashToken(DEVICE)) ? { id: 'device-1', role: 'admin' } : undefined),
-});
+const gate = makeGate(
+  accessPolicy({ host: '127.0.0.1', port: PORT, publicUrl: 'https://box.example.org' }),
+  {
+    ownerToken: OWNER,
+    cookies: cookieNamesFor('abc', false),
+    findDevice: (hash) => (hash.equals(hashToken(DEVICE)) ? { id: 'device-1', role: 'admin' } : undefined),
+  },
+  makeClientAddresses([]),
+);
 
 function request(method: string, url: string, headers: readonly (readonly [string, string])[]): IncomingMessage {
   return { method, url, rawHeaders: headers.flat(), socket: { remoteAddress: '127.0.0.1' } } as unknown as IncomingMessage;

@@ -6,6 +6,7 @@ import { ApiError } from '@cotg/api';
 import type { Caller } from '@cotg/api';
 import { headerValues, isAllowedHost, originState } from './access.ts';
 import type { AccessPolicy } from './access.ts';
+import type { ClientAddresses } from './client-address.ts';
 import { identify } from './credentials.ts';
 import type { Credentials } from './credentials.ts';
 
@@ -38,7 +39,7 @@ export function pathOf(request: IncomingMessage): string | undefined {
   return end === -1 ? target : target.slice(0, end);
 }
 
-export function makeGate(policy: AccessPolicy, credentials: Credentials): Gate {
+export function makeGate(policy: AccessPolicy, credentials: Credentials, clients: ClientAddresses): Gate {
   return {
     check(request, kind) {
       const { rawHeaders } = request;
@@ -63,7 +64,7 @@ export function makeGate(policy: AccessPolicy, credentials: Credentials): Gate {
       const isPublic = PUBLIC_ROUTES.some((route) => route.path === path && route.method === method);
       if (kind === 'request' && (isPublic || (!guarded && SAFE_METHODS.has(method)))) return { kind: 'public' };
 
-      const known = identify(credentials, rawHeaders, request.socket.remoteAddress ?? 'unknown');
+      const known = identify(credentials, rawHeaders, { address: clients.addressOf(request), isEncrypted: clients.isEncrypted(request) });
       if (!known)
         throw new ApiError('UNAUTHORIZED', 'Not signed in.', { hint: 'On the computer, `cotg pair` prints a link that lets a device in.' });
       // The cookie goes along with requests of any page on this host, whatever its port: only an exact Origin tells them apart.

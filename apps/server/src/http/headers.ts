@@ -31,4 +31,16 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   'x-frame-options': 'DENY',
 };
 
+/** A year, for this name alone: what else lies under the domain is not ours to decide. */
+const STRICT_TRANSPORT = 'max-age=31536000';
+/** A browser would keep the word for every port of this computer, other people's servers included. */
+const NEVER_STRICT: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+/** All headers of an answer; `host` is what the request called us. */
+export function headersFor(connection: { isEncrypted: boolean; host: string | undefined }): Readonly<Record<string, string>> {
+  const name = (connection.host ?? '').replace(/:\d+$/, '');
+  if (!connection.isEncrypted || NEVER_STRICT.has(name)) return SECURITY_HEADERS;
+  return { ...SECURITY_HEADERS, 'strict-transport-security': STRICT_TRANSPORT };
+}
+
 export const NO_STORE = 'no-store';

@@ -36,7 +36,6 @@ export interface RestServices {
   readonly history: HistoryService;
   readonly metrics: MetricsService;
   readonly pairing: PairingService;
-  readonly cookieName: string;
   /** How long a device is let in at most; 0: until it is revoked. */
   readonly cookieMaxAgeMs: number;
   readonly version: string;
@@ -47,6 +46,8 @@ export interface RestServices {
 export interface RestBindings {
   readonly passed: Passed;
   readonly address: string;
+  /** What a device that comes this way gets. */
+  readonly cookie: { readonly name: string; readonly isSecure: boolean };
   /** Ends the connection under an answer that has begun. */
   readonly cut: () => void;
 }
@@ -338,10 +339,10 @@ export function makeRest(services: RestServices): RestApp {
       c.header(
         'set-cookie',
         stringifySetCookie({
-          name: services.cookieName,
+          name: c.env.cookie.name,
           value: device.token,
           httpOnly: true,
-          secure: true,
+          secure: c.env.cookie.isSecure,
           sameSite: 'strict',
           path: '/',
           maxAge: services.cookieMaxAgeMs === 0 ? COOKIE_MAX_AGE_S : Math.min(COOKIE_MAX_AGE_S, Math.ceil(services.cookieMaxAgeMs / 1000)),

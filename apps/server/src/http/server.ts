@@ -1,20 +1,27 @@
 // Owns the HTTP server: limits, the headers on every answer, and the order gate → static shell, REST, WebSocket.
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { Server as TlsServer } from 'node:https';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import { ApiError } from '@cotg/api';
 import { EXIT, StartError, errnoOf, messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { headerValues } from './access.ts';
-import type { OpenThings } from './credentials.ts';
+import { mayUsePlainPort } from './client-address.ts';
+import type { ClientAddresses } from './client-address.ts';
+import type { CookieNames, OpenThings } from './credentials.ts';
 import { isGuardedPath, pathOf } from './gate.ts';
 import type { Gate, Passed } from './gate.ts';
-import { NO_STORE, SECURITY_HEADERS } from './headers.ts';
+import { NO_STORE, headersFor } from './headers.ts';
 import type { RestApp } from './rest.ts';
 import { refusal } from './rest.ts';
 import type { StaticShell } from './static.ts';
+import { secureContextOf, tlsOptionsOf } from './tls.ts';
+import type { Certificate } from './tls.ts';
 import type { TrpcSockets } from './trpc-ws.ts';
 
 /** Half a request that stalls is dropped after this. */
@@ -29,6 +36,7 @@ const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PATCH']);
 
 export interface HttpParts {
   readonly gate: Gate;
+  readonly cookies: CookieNames;
   readonly shell: StaticShell;
   readonly rest: RestApp;
   readonly sockets: TrpcSockets;
@@ -39,15 +47,31 @@ export interface HttpServer {
   readonly port: number;
   /** Until then every request is answered 503: the port is ours, the rest is being built. */
   ready(parts: HttpParts): void;
+  /** For connections from now on; those that are open go on. Only of a server that was made with one. */
+  useCertificate(certificate: Certificate): void;
   close(): Promise<void>;
 }
 
+export interface ListenOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly clients: ClientAddresses;
+  /** With one the port speaks TLS and nothing else. */
+  readonly certificate?: Certificate | undefined;
+  /** A plain port that is open to the network, for proxies: whoever else comes is not answered. */
+  readonly isProxiesOnly?: boolean;
+  readonly log: Logger;
+}
+
 /** Listens, or throws StartError PORT_BUSY or ADDRESS_UNUSABLE. */
-export async function listen(options: { host: string; port: number; log: Logger }): Promise<HttpServer> {
-  const { log } = options;
+export async function listen(options: ListenOptions): Promise<HttpServer> {
+  const { log, clients } = options;
   let parts: HttpParts | undefined;
   let restListener: ((request: IncomingMessage, response: ServerResponse) => Promise<void>) | undefined;
   const passes = new WeakMap<IncomingMessage, Passed>();
+
+  const headersOf = (request: IncomingMessage): Readonly<Record<string, string>> =>
+    headersFor({ isEncrypted: clients.isEncrypted(request), host: request.headers.host });
 
   const refuse = (response: ServerResponse, error: unknown): void => {
     const { status, headers, body } = refusal(error, log);
@@ -56,7 +80,7 @@ export async function listen(options: { host: string; port: number; log: Logger 
   };
 
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-    for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
+    for (const [name, value] of Object.entries(headersOf(request))) response.setHeader(name, value);
     if (!parts || !restListener) return refuse(response, new ApiError('HOST_UNREACHABLE', 'The server is starting.'));
     try {
       const passed = parts.gate.check(request, 'request');
@@ -93,25 +117,34 @@ export async function listen(options: { host: string; port: number; log: Logger 
       if (pathOf(request) !== '/trpc') throw new ApiError('NOT_FOUND', 'There is nothing here.');
       parts.sockets.upgrade(request, socket, head, passed.caller);
     } catch (error) {
-      socket.end(rawAnswer(refusal(error, log)));
+      socket.end(rawAnswer(refusal(error, log), headersOf(request)));
     }
   };
 
-  const server = createServer(
-    {
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      connectionsCheckingInterval: CHECK_INTERVAL_MS,
-      maxHeaderSize: MAX_HEADER_BYTES,
-      // The gate says it, with our headers on the answer.
-      requireHostHeader: false,
-    },
-    onRequest,
-  );
+  const limits = {
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: CHECK_INTERVAL_MS,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    // The gate says it, with our headers on the answer.
+    requireHostHeader: false,
+  };
+  const tlsServer: TlsServer | undefined =
+    options.certificate && createTlsServer({ ...limits, ...tlsOptionsOf(options.certificate) }, onRequest);
+  const server: Server | TlsServer = tlsServer ?? createServer(limits, onRequest);
+  server.on('connection', (socket: Socket) => {
+    // While it shakes hands nobody else listens for what goes wrong underneath.
+    if (tlsServer) socket.on('error', (error) => log.debug({ error: error.message }, 'socket failed'));
+    if (options.isProxiesOnly !== true || mayUsePlainPort(clients, socket.remoteAddress)) return;
+    log.warn({ address: socket.remoteAddress }, 'a connection that comes from no trusted proxy was cut: this port is not encrypted');
+    socket.destroy();
+  });
   server.on('upgrade', onUpgrade);
-  server.on('clientError', (_error, socket) => {
-    if (socket.writable) socket.end(rawAnswer({ status: 400, headers: {}, body: '' }));
-    else socket.destroy();
+  server.on('clientError', (error, socket) => {
+    const isEncrypted = 'encrypted' in socket;
+    // The library sends failed handshakes here, too: there is nobody to answer yet.
+    if (!socket.writable || (isEncrypted && isTlsFailure(error))) socket.destroy();
+    else socket.end(rawAnswer({ status: 400, headers: {}, body: '' }, headersFor({ isEncrypted, host: undefined })));
   });
   await bind(server, options);
 
@@ -125,10 +158,20 @@ export async function listen(options: { host: string; port: number; log: Logger 
         (request, env) => {
           const { incoming, outgoing } = env as { incoming: IncomingMessage; outgoing: ServerResponse };
           const passed = passes.get(incoming) ?? { kind: 'public' };
-          return built.rest.fetch(request, { passed, address: incoming.socket.remoteAddress ?? 'unknown', cut: () => outgoing.destroy() });
+          const isEncrypted = clients.isEncrypted(incoming);
+          const name = isEncrypted ? built.cookies.encrypted : built.cookies.plain;
+          return built.rest.fetch(request, {
+            passed,
+            address: clients.addressOf(incoming),
+            cookie: { name, isSecure: name === built.cookies.encrypted },
+            cut: () => outgoing.destroy(),
+          });
         },
         { overrideGlobalObjects: false },
       );
+    },
+    useCertificate(certificate) {
+      tlsServer?.setSecureContext(secureContextOf(certificate));
     },
     async close() {
       parts?.sockets.close();
@@ -143,9 +186,18 @@ export async function listen(options: { host: string; port: number; log: Logger 
 }
 
 /** An answer on a socket that has no response object: a refused upgrade, a request that could not be read. */
-function rawAnswer({ status, headers, body }: { status: number; headers: Record<string, string>; body: string }): string {
-  const all = Object.entries({ ...SECURITY_HEADERS, ...headers, connection: 'close', 'content-length': String(Buffer.byteLength(body)) });
+function rawAnswer(
+  { status, headers, body }: { status: number; headers: Record<string, string>; body: string },
+  always: Readonly<Record<string, string>>,
+): string {
+  const all = Object.entries({ ...always, ...headers, connection: 'close', 'content-length': String(Buffer.byteLength(body)) });
   return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${all.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`;
+}
+
+/** Failed handshakes, as against requests that cannot be read, which the parser names HPE_*. */
+function isTlsFailure(error: Error): boolean {
+  const code = errnoOf(error) ?? '';
+  return !code.startsWith('HPE_') && !code.startsWith('ERR_HTTP');
 }
 
 /** What needs no body. */

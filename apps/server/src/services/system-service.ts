@@ -23,6 +23,7 @@ export class SystemService implements SystemPort {
     version: string;
     startedAt: Date;
     screensPid: () => number | null;
+    isInsecure: boolean;
   };
 
   constructor(options: {
@@ -35,6 +36,7 @@ export class SystemService implements SystemPort {
     version: string;
     startedAt: Date;
     screensPid: () => number | null;
+    isInsecure: boolean;
   }) {
     this.#options = options;
   }
@@ -76,7 +78,12 @@ export class SystemService implements SystemPort {
     const { host } = reply;
     const screensPid = this.#options.screensPid();
     return {
-      server: { pid: process.pid, version: this.#options.version, startedAt: this.#options.startedAt.toISOString() },
+      server: {
+        pid: process.pid,
+        version: this.#options.version,
+        startedAt: this.#options.startedAt.toISOString(),
+        isInsecure: this.#options.isInsecure,
+      },
       host: { pid: host.pid, version: host.version, protocol: host.protocol, startedAt: new Date(host.startedAt).toISOString() },
       screens: screensPid === null ? null : { pid: screensPid },
       dataDir: this.#options.dataDir,

@@ -25,6 +25,13 @@ export interface ClientOptions {
   /** How long an answer takes there and back (ms), measured each three seconds of silence. */
   readonly onRoundTrip?: (ms: number) => void;
   readonly timings?: Partial<LinkTimings>;
+  /** How the server is reached; the platform's own by default. For a certificate that the system does not know. */
+  readonly transport?: Transport;
+}
+
+export interface Transport {
+  readonly fetch: typeof fetch;
+  readonly WebSocket: typeof WebSocket;
 }
 
 export interface Client {
@@ -54,7 +61,7 @@ export function createClient(options: ClientOptions): Client {
     if (probing || state === 'signed-out' || state === 'closed') return;
     probing = true;
     try {
-      const answer = await fetch(new URL('/api/status', options.url), {
+      const answer = await (options.transport?.fetch ?? fetch)(new URL('/api/status', options.url), {
         headers: headers ?? {},
         signal: AbortSignal.timeout(PROBE_TIMEOUT_MS),
         redirect: 'error',
@@ -79,6 +86,7 @@ export function createClient(options: ClientOptions): Client {
     WebSocket: makeLinkSocketClass({
       ...(headers ? { headers } : {}),
       ...(options.timings ? { timings: options.timings } : {}),
+      ...(options.transport ? { WebSocket: options.transport.WebSocket } : {}),
       onCreated: (socket) => {
         newest = socket;
       },

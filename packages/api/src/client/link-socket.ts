@@ -19,6 +19,8 @@ export interface LinkTimings {
 
 export interface LinkSocketOptions {
   readonly headers?: Readonly<Record<string, string>>;
+  /** The platform's, unless a program has one that knows the server's certificate. */
+  readonly WebSocket?: typeof WebSocket;
   readonly timings?: Partial<LinkTimings>;
   /** Called for every socket made, so that its owner can drop the newest. */
   readonly onCreated?: (socket: { abandon(reason: string): void }) => void;
@@ -35,6 +37,8 @@ export function makeLinkSocketClass(options: LinkSocketOptions): typeof WebSocke
     openTimeoutMs: OPEN_TIMEOUT_MS,
     ...options.timings,
   };
+
+  const Socket = options.WebSocket ?? WebSocket;
 
   class LinkSocket extends EventTarget {
     static readonly CONNECTING = 0;
@@ -54,7 +58,7 @@ export function makeLinkSocketClass(options: LinkSocketOptions): typeof WebSocke
     constructor(url: string) {
       super();
       // Browsers take no headers (they send their cookie); Node's WebSocket takes them in its second argument.
-      this.#inner = options.headers ? new WebSocket(url, { headers: { ...options.headers } }) : new WebSocket(url);
+      this.#inner = options.headers ? new Socket(url, { headers: { ...options.headers } }) : new Socket(url);
       this.#openTimer = setTimeout(() => this.abandon('not open in time'), timings.openTimeoutMs);
       this.#inner.addEventListener('open', () => this.#opened());
       this.#inner.addEventListener('message', (event) => {

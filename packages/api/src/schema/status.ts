@@ -3,7 +3,12 @@ import { z } from 'zod';
 
 export const status = z
   .object({
-    server: z.object({ pid: z.number().int(), version: z.string(), startedAt: z.iso.datetime() }),
+    server: z.object({
+      pid: z.number().int(),
+      version: z.string(),
+      startedAt: z.iso.datetime(),
+      isInsecure: z.boolean().describe('Plain http is open to the network (COTG_INSECURE): anyone there can read and type.'),
+    }),
     host: z.object({ pid: z.number().int(), version: z.string(), protocol: z.number().int(), startedAt: z.iso.datetime() }),
     screens: z.object({ pid: z.number().int() }).nullable(),
     dataDir: z.string(),
