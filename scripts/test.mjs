@@ -82,6 +82,8 @@ async function run(suite) {
     case 'check':
       return { counts: countChecks(await runChecks([], { signal, env })), notes: [] };
     case 'unit': {
+      // Here, too, some tests need a program from the system; without it they are skipped and counted.
+      await provideTools({ env: process.env, signal, cwd: ROOT });
       const report = join(REPORTS, 'unit.json');
       rmSync(report, { force: true });
       const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`, '--passWithNoTests'];

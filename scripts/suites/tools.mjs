@@ -1,4 +1,4 @@
-// Owns the programs that tests need from the system: a Chromium, and the editors and monitors that the browser test works with.
+// Owns the programs that tests need from the system: a Chromium, what the browser tests run in a terminal, and what stands between page and server.
 // It must not know the suites. Invariant: nothing is installed that is already there, and nothing at all unless we are root on a Debian.
 import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -12,6 +12,8 @@ export const TOOLS = {
   chromium: { names: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'], debian: 'chromium' },
   vim: { names: ['vim'], debian: 'vim' },
   htop: { names: ['htop'], debian: 'htop' },
+  certutil: { names: ['certutil'], debian: 'libnss3-tools' },
+  nginx: { names: ['nginx'], debian: 'nginx-light' },
 };
 
 /**
@@ -19,9 +21,14 @@ export const TOOLS = {
  * @typedef {{ chromium: string | null, missing: Tool[] }} Found `chromium` is its path; `missing` names what is not there
  */
 
+/** Where servers lie, which is not on everybody's PATH. */
+const SYSTEM_PATHS = ['/usr/sbin'];
+/** @type {readonly Tool[]} */
+const TERMINAL_AND_NETWORK = ['vim', 'htop', 'certutil', 'nginx'];
+
 /** @param {NodeJS.ProcessEnv} env @param {(path: string) => boolean} [canRun] @returns {Found} */
 export function findTools(env, canRun = isExecutable) {
-  const paths = (env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
+  const paths = [...(env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== ''), ...SYSTEM_PATHS];
   const find = (/** @type {Tool} */ tool) =>
     TOOLS[tool].names.flatMap((name) => paths.map((folder) => join(folder, name))).find((path) => canRun(path)) ?? null;
   const named = env['CHROMIUM'];
@@ -29,8 +36,7 @@ export function findTools(env, canRun = isExecutable) {
   /** @type {Tool[]} */
   const missing = [];
   if (chromium === null) missing.push('chromium');
-  if (find('vim') === null) missing.push('vim');
-  if (find('htop') === null) missing.push('htop');
+  for (const tool of TERMINAL_AND_NETWORK) if (find(tool) === null) missing.push(tool);
   return { chromium, missing };
 }
 

@@ -64,7 +64,9 @@ async function announce(server: RunningServer, io: CliIo, hasPublicUrl: boolean)
     io.out('  From your phone, put an encrypted way in front and tell the server its name, for example:');
     io.out(`    tailscale serve --bg ${new URL(server.url).port}`);
     io.out('    COTG_PUBLIC_URL=https://<this-computer>.<your-tailnet>.ts.net npm start');
-    io.out('  then `./cotg pair` prints a QR code.');
+    io.out(
+      '  then `./cotg pair` prints a QR code. Other ways (README, “From your phone”): your own network with `./cotg cert`, nginx, Caddy.',
+    );
   }
   io.out('');
   io.out('  Ctrl+C stops the server; sessions run on until `./cotg stop --all`.');

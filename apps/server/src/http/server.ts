@@ -28,6 +28,8 @@ import type { TrpcSockets } from './trpc-ws.ts';
 const HEADERS_TIMEOUT_MS = 10_000;
 /** How often stalled connections are looked for; the runtime's own 30 s would make three times the promise. */
 const CHECK_INTERVAL_MS = 1000;
+/** Whoever tries again and again must not fill the log. */
+const TELL_EVERY_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 const MAX_HEADER_BYTES = 16 * 1024;
 /** The largest body we take is an input of 64 KiB, escaped, or a session's environment. */
@@ -132,11 +134,15 @@ export async function listen(options: ListenOptions): Promise<HttpServer> {
   const tlsServer: TlsServer | undefined =
     options.certificate && createTlsServer({ ...limits, ...tlsOptionsOf(options.certificate) }, onRequest);
   const server: Server | TlsServer = tlsServer ?? createServer(limits, onRequest);
+  let toldMs = -Infinity;
   server.on('connection', (socket: Socket) => {
     // While it shakes hands nobody else listens for what goes wrong underneath.
     if (tlsServer) socket.on('error', (error) => log.debug({ error: error.message }, 'socket failed'));
     if (options.isProxiesOnly !== true || mayUsePlainPort(clients, socket.remoteAddress)) return;
-    log.warn({ address: socket.remoteAddress }, 'a connection that comes from no trusted proxy was cut: this port is not encrypted');
+    if (performance.now() - toldMs > TELL_EVERY_MS) {
+      toldMs = performance.now();
+      log.warn({ address: socket.remoteAddress }, 'a connection that comes from no trusted proxy was cut: this port is not encrypted');
+    }
     socket.destroy();
   });
   server.on('upgrade', onUpgrade);
