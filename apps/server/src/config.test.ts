@@ -66,7 +66,7 @@ test.each([
   [{ COTG_HOST: '0.0.0.0', COTG_TRUSTED_PROXIES: 'proxy.example' }, 'BAD_SETTING'],
   [{ COTG_PUBLIC_URL: 'http://box.lan:7433' }, 'BAD_SETTING'],
   [{ ...TLS, COTG_PUBLIC_URL: 'http://box.lan:7433', COTG_INSECURE: '1' }, 'BAD_SETTING'],
-])('S3, S2: %j is refused with exit code 2', (settings, code) => {
+])('S3: %j is refused with exit code 2', (settings, code) => {
   const error = failure(() => loadConfig({ env: { COTG_DATA_DIR: dataDir, ...settings } }));
   expect([error.code, error.exitCode]).toEqual([code, 2]);
   expect(error.hint).toBeTruthy();

@@ -28,7 +28,7 @@ function open(caFile?: string, size?: { width: number; height: number }): Promis
 
 /** Opens the link that `cotg pair` prints, and arrives at the list. */
 async function pair(page: Page): Promise<string> {
-  const { stdout } = await runCotg(['pair', '--json'], { dataDir, from: 'dist' });
+  const { stdout } = await runCotg(['pair', '--json', '--approve'], { dataDir, from: 'dist' });
   const { link } = JSON.parse(stdout) as { link: string };
   await page.goto(link);
   await expect(page.getByTestId('list')).toBeVisible();
@@ -41,7 +41,7 @@ async function typeAndRead(page: Page): Promise<void> {
   await expectText(page, 'the answer is 42');
 }
 
-test('S3, S27, S35: over TLS with the CA of `cotg cert` a phone pairs by the printed link, types and reads; the policy refuses nothing', async () => {
+test('S3, S27, S35: over TLS with the CA of `cotg cert` a phone pairs by the printed link, types, reads and is put out; the policy refuses nothing', async () => {
   test.skip(missing.includes('certutil'), 'certutil is not installed');
   const certificates = await makeCertificates(dataDir, [NAME], 'dist');
   const port = await freePort();
@@ -74,6 +74,8 @@ test('S3, S27, S35: over TLS with the CA of `cotg cert` a phone pairs by the pri
   await expectText(page, 'and again 42');
   await page.reload();
   await expectText(page, 'and again 42');
+  expect((await runCotg(['devices', 'revoke-all'], { dataDir, from: 'dist' })).code).toBe(0);
+  await expect(page.getByTestId('signed-out')).toBeVisible();
   expect(phone.trouble).toEqual([]);
 });
 
