@@ -84,7 +84,7 @@ export const FORBIDDEN_BUILTINS = ['sqlite'];
 export const ENVIRONMENT_READERS = ['config.ts'];
 
 /** Files that decide who is let in: every allow-list there is equality of parsed values, never a search in a text. */
-export const EXACT_COMPARISON_FILES = ['apps/server/src/http/access.ts'];
+export const EXACT_COMPARISON_FILES = ['apps/server/src/http/access.ts', 'apps/server/src/http/gate.ts'];
 
 /** @param {string} path from the root */
 export function roomOf(path) {

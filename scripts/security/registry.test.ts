@@ -12,10 +12,7 @@ const EXCLUDED: Readonly<Record<number, string>> = {
 };
 
 /** Without a test so far. This list only shrinks: a number that has one must leave it. */
-const NOT_YET: number[] = [
-  2, 5, 6, 14, 15, 16, 29, 31, 32, 33, 34, 36, 37, 38, 39, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61,
-  62, 66, 68, 69, 70,
-];
+const NOT_YET: number[] = [39, 42, 43, 44, 45, 46, 47, 48, 49, 50];
 
 test('every requirement of the security contract has a test that carries its number, or a reason why not', () => {
   const found = numbersWithTests('S');

@@ -7,6 +7,7 @@ import { MEMORY_KEPT_BYTES, MemoryJournal, startHost } from '@cotg/pty/host';
 import { findDataDir } from './data-dir.ts';
 import { EXIT, messageOf } from './errors.ts';
 import { setOomScore } from './oom-score.ts';
+import { readableFields } from './readable.ts';
 import { openStoredJournal } from './stored-journal.ts';
 import { writeToStderr } from './stderr.ts';
 import { VERSION } from './version.ts';
@@ -17,7 +18,9 @@ type Level = 'info' | 'warn' | 'error';
 
 /** One line of JSON on stderr, which is the host's log file. */
 function write(level: Level, fields: object, message: string): void {
-  writeToStderr(`${JSON.stringify({ level, time: new Date().toISOString(), name: 'host', pid: process.pid, msg: message, ...fields })}\n`);
+  writeToStderr(
+    `${JSON.stringify({ level, time: new Date().toISOString(), name: 'host', pid: process.pid, msg: message, ...readableFields(fields) })}\n`,
+  );
 }
 
 const log = {

@@ -3,6 +3,7 @@ import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import type { DestinationStream, Logger } from 'pino';
 import pretty from 'pino-pretty';
+import { readableFields } from './readable.ts';
 import { writeToStderr } from './stderr.ts';
 
 export type { Logger } from 'pino';
@@ -16,7 +17,12 @@ export interface LoggerOptions {
 }
 
 export function makeLogger(options: LoggerOptions): Logger {
-  const base = { level: options.level, name: options.name, base: { name: options.name, pid: process.pid } };
+  const base = {
+    level: options.level,
+    name: options.name,
+    base: { name: options.name, pid: process.pid },
+    formatters: { log: readableFields },
+  };
   if (options.destination) return pino(base, options.destination);
   // Its writes call this at once, one after the other.
   const stderr = new Writable({

@@ -1,4 +1,4 @@
-// Requirements 1, 4, 5, 29, 30, 32 to 35, 38 and 58 of the access contract, on the real server with raw sockets.
+// The access contract on the real server with raw sockets; each test carries the numbers of the requirements it proves.
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { appRouter } from '@cotg/api';
@@ -63,7 +63,7 @@ describe('every way in is closed without credentials', () => {
     ),
   ];
 
-  test('the routes that exist are exactly those with a declared right', () => {
+  test('S1: the routes that exist are exactly those with a declared right', () => {
     expect(routes.length).toBeGreaterThan(8);
     expect(routes.toSorted()).toEqual(Object.keys(REST_RIGHTS).toSorted());
     const open = Object.entries(REST_RIGHTS)
@@ -72,7 +72,7 @@ describe('every way in is closed without credentials', () => {
     expect(open.toSorted()).toEqual(PUBLIC_ROUTES.map((route) => `${route.method} ${route.path}`).toSorted());
   });
 
-  test.each(routes.filter((route) => REST_RIGHTS[route] !== 'public'))('%s', async (route) => {
+  test.each(routes.filter((route) => REST_RIGHTS[route] !== 'public'))('S1, S5: %s', async (route) => {
     const [method = '', path = ''] = route.split(' ');
     const target = path.replace('{id}', '6f1de9f8-5b0f-4c6e-8f9f-1d2a7f0c4b11');
     for (const query of ['', `?token=${server.token}`]) {
@@ -90,7 +90,7 @@ describe('every way in is closed without credentials', () => {
     }
   });
 
-  test.each(Object.keys(appRouter._def.procedures))('procedure %s over HTTP does not exist, signed in or not', async (path) => {
+  test.each(Object.keys(appRouter._def.procedures))('S1, S33: procedure %s over HTTP does not exist, signed in or not', async (path) => {
     for (const [credentials, status] of [
       [[], 401],
       [[bearer()], 404],
@@ -100,31 +100,29 @@ describe('every way in is closed without credentials', () => {
           `${method} /trpc/${path} HTTP/1.1`,
           host(),
           ...credentials,
-          'Content-Type: application/json',
-          'Content-Length: 2',
-          'Connection: close',
-          '',
-          '{}',
+          ...(method === 'GET'
+            ? ['Connection: close']
+            : ['Content-Type: application/json', 'Content-Length: 2', 'Connection: close', '', '{}']),
         ]);
         expect(answer.status).toBe(status);
       }
     }
   });
 
-  test.each(['/trpc', '/', '/api/sessions', '/healthz', '/api/pair', '/trpc/', '/ws', '//trpc'])('upgrade at %s', async (path) => {
+  test.each(['/trpc', '/', '/api/sessions', '/healthz', '/api/pair', '/trpc/', '/ws', '//trpc'])('S1: upgrade at %s', async (path) => {
     const answer = await raw([`GET ${path} HTTP/1.1`, host(), `Origin: ${server.url}`, ...upgradeHeaders], { untilHead: true });
     expect([401, 404]).toContain(answer.status);
     if (path === '/trpc') expect(answer.status).toBe(401);
   });
 
-  test('only /trpc is upgraded for those who are signed in', async () => {
+  test('S1: only /trpc is upgraded for those who are signed in', async () => {
     for (const path of ['/', '/api/sessions', '/trpc/', '/ws'])
       expect((await raw([`GET ${path} HTTP/1.1`, host(), bearer(), ...upgradeHeaders], { untilHead: true })).status).toBe(404);
     expect((await raw(['GET /trpc HTTP/1.1', host(), bearer(), ...upgradeHeaders], { untilHead: true })).status).toBe(101);
   });
 });
 
-test('foreign and missing Hosts and Origins are refused before credentials count', async () => {
+test('S29, S30: foreign and missing Hosts and Origins are refused before credentials count', async () => {
   const port = String(server.port);
   const get = (lines: readonly string[]): Promise<RawAnswer> =>
     raw(['GET /api/sessions HTTP/1.1', ...lines, bearer(), 'Connection: close']);
@@ -148,7 +146,7 @@ test('foreign and missing Hosts and Origins are refused before credentials count
   }
 });
 
-test('no answer carries CORS permission, a preflight gets none', async () => {
+test('S32: no answer carries CORS permission, a preflight gets none', async () => {
   const preflight = await raw([
     'OPTIONS /api/sessions HTTP/1.1',
     host(),
@@ -162,7 +160,7 @@ test('no answer carries CORS permission, a preflight gets none', async () => {
   for (const answer of [preflight, normal]) expect(answer.head.toLowerCase()).not.toContain('access-control');
 });
 
-test('the security headers stand on every answer, refusals and refused upgrades included', async () => {
+test('S35: the security headers stand on every answer, refusals and refused upgrades included', async () => {
   const answers = [
     await raw(['GET / HTTP/1.1', host(), 'Connection: close']),
     await raw(['GET /healthz HTTP/1.1', host(), 'Connection: close']),
@@ -190,14 +188,14 @@ test.each([
   '/index.html%00.js',
   '//etc/passwd',
   '/etc/passwd',
-])('path %s never leaves the shell', async (path) => {
+])('S38: path %s never leaves the shell', async (path) => {
   const answer = await raw([`GET ${path} HTTP/1.1`, host(), 'Connection: close']);
   expect(answer.body).not.toContain('root:');
   expect(answer.body).not.toContain('"dependencies"');
   expect([200, 400, 404]).toContain(answer.status);
 });
 
-test('the WebSocket’s limits are set: a frame above 1 MiB ends that socket only', async () => {
+test('S58: the WebSocket’s limits are set: a frame above 1 MiB ends that socket only', async () => {
   const socket = new WebSocket(`ws://127.0.0.1:${server.port}/trpc`, { headers: { authorization: `Bearer ${server.token}` } } as never);
   await new Promise((resolve, reject) => {
     socket.addEventListener('open', resolve, { once: true });
@@ -211,7 +209,7 @@ test('the WebSocket’s limits are set: a frame above 1 MiB ends that socket onl
   expect((await server.api('/api/status')).status).toBe(200);
 });
 
-test('the host listens on no TCP port, the server on loopback only', async () => {
+test('S4: the host listens on no TCP port, the server on loopback only', async () => {
   const { readFileSync, readdirSync, readlinkSync } = await import('node:fs');
   const inodesOf = (pid: number): Set<string> => {
     const inodes = new Set<string>();

@@ -152,7 +152,7 @@ describe('bad requests are answered with a problem and change nothing', () => {
     ['an unknown session', 'GET', `/api/sessions/${unknown}`, undefined, 404, 'UNKNOWN_SESSION'],
     ['an unknown session’s history', 'GET', `/api/sessions/${unknown}/history`, undefined, 404, 'UNKNOWN_SESSION'],
     ['input to an unknown session', 'POST', `/api/sessions/${unknown}/input`, { data: 'x' }, 404, 'UNKNOWN_SESSION'],
-    ['an id that is none', 'GET', '/api/sessions/..%2f..%2fetc', undefined, 400, 'BAD_INPUT'],
+    ['an id that is none', 'GET', '/api/sessions/..%2f..%2fetc', undefined, 404, 'UNKNOWN_SESSION'],
     ['an unknown format', 'GET', `/api/sessions/${unknown}/history?format=pdf`, undefined, 400, 'BAD_INPUT'],
     ['a negative offset', 'GET', `/api/sessions/${unknown}/history?from=-1`, undefined, 400, 'BAD_INPUT'],
     ['an unknown route', 'GET', '/api/nothing', undefined, 404, 'NOT_FOUND'],

@@ -112,7 +112,7 @@ test.each([
   expect(existsSync(path)).toBe(false);
 });
 
-test('a data directory that is a file, or that others can enter, is refused with how to mend it', async () => {
+test('S57: a data directory that is a file, or that others can enter, is refused with how to mend it', async () => {
   const parent = dataDir();
   const file = join(parent, 'file');
   writeFileSync(file, 'mine');
@@ -131,7 +131,7 @@ test('a data directory that is a file, or that others can enter, is refused with
   expect([onProc.code, onlyLine(onProc.stderr)]).toEqual([1, expect.stringContaining('cannot be used')]);
 });
 
-test('an emptied owner token keeps everybody out instead of letting everybody in', async () => {
+test('S2: an emptied owner token keeps everybody out instead of letting everybody in', async () => {
   const path = dataDir();
   writeFileSync(join(path, 'owner.token'), '\n', { mode: 0o600 });
   const result = await runCotg(['serve', '--port', '0'], { dataDir: path });
@@ -139,7 +139,7 @@ test('an emptied owner token keeps everybody out instead of letting everybody in
   expect(onlyLine(result.stderr)).toContain('owner.token');
 });
 
-test('everything in the data directory is the owner’s alone', async () => {
+test('S57: everything in the data directory is the owner’s alone', async () => {
   await using server = await startTestServer();
   await server.api('/api/sessions', { method: 'POST', body: JSON.stringify({ command: ['true'] }) });
   expect(statSync(server.dataDir).mode & 0o777).toBe(0o700);

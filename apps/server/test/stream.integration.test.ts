@@ -167,7 +167,7 @@ test('a link that goes silent without closing is noticed within ten seconds and 
   expect(viewer.breaks).toBe(0);
 });
 
-test('a viewer that reads nothing while 50 MB are printed holds back nobody, costs the server its window, and has the present screen as soon as it reads again', async () => {
+test('S61: a viewer that reads nothing while 50 MB are printed holds back nobody, costs the server its window, and has the present screen as soon as it reads again', async () => {
   await using behind = await startBehindProxy();
   const { server, proxy, url } = behind;
   const session = await create(server, ['bash', '-c', 'read go; head -c 50000000 /dev/zero | tr "\\0" x; echo; echo the end']);

@@ -1,6 +1,7 @@
 // Owns what a procedure is given: who calls, and the ports. Must not know transports or storage.
 import type { Caller } from './caller.ts';
 import type { DevicesPort } from './ports/devices.ts';
+import type { ConnectionLimits } from './ports/limits.ts';
 import type { OutputPort, Backlog } from './ports/output.ts';
 import type { PairingPort } from './ports/pairing.ts';
 import type { SessionsPort } from './ports/sessions.ts';
@@ -14,4 +15,5 @@ export interface ApiContext {
   readonly pairing: PairingPort;
   readonly devices: DevicesPort;
   readonly backlog: Backlog;
+  readonly limits: ConnectionLimits;
 }

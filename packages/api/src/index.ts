@@ -5,6 +5,7 @@ export { may } from './caller.ts';
 export type { Caller } from './caller.ts';
 export type { ApiContext } from './context.ts';
 export type { SessionsPort } from './ports/sessions.ts';
+export type { ConnectionLimits } from './ports/limits.ts';
 export type { Backlog, OutputPort, PlacedEvent } from './ports/output.ts';
 export type { DevicesPort } from './ports/devices.ts';
 export type { PairingPort } from './ports/pairing.ts';

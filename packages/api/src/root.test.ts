@@ -23,6 +23,7 @@ function contextFor(caller: Caller): ApiContext {
     pairing: unreachable,
     devices: unreachable,
     backlog: { bufferedBytes: () => 0 },
+    limits: { call: () => undefined, openStream: () => ({ [Symbol.dispose]: () => undefined }) },
   } as unknown as ApiContext;
 }
 

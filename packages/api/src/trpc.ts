@@ -77,7 +77,12 @@ const checkRight = t.middleware(({ ctx, meta, next, path }) => {
   return next();
 });
 
-const procedure = t.procedure.use(mapErrors).use(checkRight);
+const countCall = t.middleware(({ ctx, next }) => {
+  ctx.limits.call();
+  return next();
+});
+
+const procedure = t.procedure.use(mapErrors).use(countCall).use(checkRight);
 
 export const router = t.router;
 /** Looking: lists, streams, acknowledgements. */

@@ -59,11 +59,11 @@ describe.each([
     expect(closeOnExec.way).toBe(way);
   });
 
-  test('a child has its own terminal and nothing else, also after another session has ended', async () => {
+  test('S53: a child has its own terminal and nothing else, also after another session has ended', async () => {
     expect(await foreignDescriptors(closeOnExec)).toEqual([]);
   });
 
-  test('a file that was opened without close-on-exec stays out of children', async () => {
+  test('S53: a file that was opened without close-on-exec stays out of children', async () => {
     using file = openInheritable();
     expect(file.path).toContain('journal.db');
     expect(await foreignDescriptors(closeOnExec)).toEqual([]);

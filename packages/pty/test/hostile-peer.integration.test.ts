@@ -14,7 +14,7 @@ import { isRunning } from './support/processes.ts';
 import { SessionFeed } from './support/session-feed.ts';
 
 describe('hello comes first', () => {
-  test('a wrong secret is refused and the connection closed', async () => {
+  test('S56: a wrong secret is refused and the connection closed', async () => {
     await using host = await startTestHost();
     await expect(connectHost({ socketPath: host.socketPath, secret: 'wrong', clientVersion: 't' })).rejects.toMatchObject({
       code: 'NOT_ALLOWED',
@@ -53,7 +53,7 @@ describe('hello comes first', () => {
     await raw.closed;
   });
 
-  test('a large frame before it is refused at its length', async () => {
+  test('S56: a large frame before it is refused at its length', async () => {
     await using host = await startTestHost();
     using raw = openRawClient(host.socketPath);
     raw.sendBytes(Buffer.from([0, 2, 0, 0, 0, 0]));
@@ -61,7 +61,7 @@ describe('hello comes first', () => {
     await raw.closed;
   });
 
-  test('a connection that says nothing is closed', async () => {
+  test('S56: a connection that says nothing is closed', async () => {
     await using host = await startTestHost({ limits: { helloTimeoutMs: 50 } });
     using raw = openRawClient(host.socketPath);
     await raw.closed;
@@ -81,7 +81,7 @@ describe('hello comes first', () => {
     for (const living of [client, second, third]) await living.request('status', {});
   });
 
-  test('only its user may open the socket', async () => {
+  test('S56: only its user may open the socket', async () => {
     await using host = await startTestHost();
     expect(statSync(host.socketPath).mode & 0o777).toBe(0o600);
   });
@@ -162,7 +162,7 @@ function makeMess(random: Random, sessionId: string): Uint8Array {
   }
 }
 
-test('2,000 random and half-right frames end neither the host nor its programs', async () => {
+test('S56: 2,000 random and half-right frames end neither the host nor its programs', async () => {
   const seed = 20_261_122;
   const random = makeRandom(seed);
   await using host = await startTestHost();

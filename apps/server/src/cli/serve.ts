@@ -1,12 +1,15 @@
 // `cotg serve`: runs the server until it is told to stop.
+import { url as inspectorUrl } from 'node:inspector';
 import { startServer } from '../compose.ts';
 import type { RunningServer } from '../compose.ts';
 import { loadConfig } from '../config.ts';
 import type { Flags } from '../config.ts';
-import { EXIT } from '../errors.ts';
+import { EXIT, StartError } from '../errors.ts';
 import { isOnPath } from '../find-on-path.ts';
 import { makeLogger } from '../log.ts';
+import type { Logger } from '../log.ts';
 import { oomScore, SERVER_POINTS, setOomScore } from '../oom-score.ts';
+import { isLoopback } from '../settings.ts';
 import { VERSION } from '../version.ts';
 import type { CliIo } from './io.ts';
 import { qrLines } from './qr.ts';
@@ -18,6 +21,7 @@ const OWNER_AT_THE_COMPUTER = { kind: 'owner', address: 'console' } as const;
 export async function serve(flags: Flags, io: CliIo): Promise<number> {
   const config = loadConfig({ flags, isTerminal: io.isTerminal, findOnPath: isOnPath });
   const log = makeLogger({ level: config.logLevel, format: config.logFormat, name: 'server' });
+  checkInspector(log);
   const hostOomScore = oomScore();
   if (hostOomScore !== null) setOomScore(hostOomScore + SERVER_POINTS);
   const server = await startServer(config, { log, hostOomScore });
@@ -45,6 +49,19 @@ export async function serve(flags: Flags, io: CliIo): Promise<number> {
     process.exit(EXIT.failed);
   });
   return stopped.promise;
+}
+
+/** Whoever reaches a debugger's port runs code as the owner, past everything that guards ours. */
+function checkInspector(log: Logger): void {
+  const inspector = inspectorUrl();
+  if (inspector === undefined) return;
+  if (!isLoopback(new URL(inspector).hostname)) {
+    throw new StartError('BAD_SETTING', 'A debugger listens where others can reach it: --inspect is refused beyond loopback.', {
+      exitCode: EXIT.usage,
+      hint: 'Leave --inspect out of the command line and of NODE_OPTIONS.',
+    });
+  }
+  log.warn('a debugger listens: every program and user on this computer can take over this server; leave --inspect out');
 }
 
 async function announce(server: RunningServer, io: CliIo, hasPublicUrl: boolean): Promise<void> {

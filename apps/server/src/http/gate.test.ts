@@ -40,7 +40,7 @@ function outcome(kind: 'request' | 'upgrade', method: string, url: string, heade
 const bearer = (token: string) => ['Authorization', `Bearer ${token}`] as const;
 
 describe('Host', () => {
-  test.each(['127.0.0.1:7433', 'localhost:7433', '[::1]:7433', 'box.example.org'])('%s is answered', (host) => {
+  test.each(['127.0.0.1:7433', 'localhost:7433', '[::1]:7433', 'box.example.org'])('S30: %s is answered', (host) => {
     expect(outcome('request', 'GET', '/', [['Host', host]])).toBe('public');
   });
 
@@ -58,12 +58,12 @@ describe('Host', () => {
     'box.example.org:7433',
     'box.example.org.evil.example',
     'user@127.0.0.1:7433',
-  ])('%s is refused', (host) => {
+  ])('S30: %s is refused', (host) => {
     expect(outcome('request', 'GET', '/', [['Host', host]])).toBe('HOST_REFUSED');
     expect(outcome('upgrade', 'GET', '/trpc', [['Host', host], ['Origin', ORIGIN], bearer(OWNER)])).toBe('HOST_REFUSED');
   });
 
-  test('a missing or doubled Host is refused', () => {
+  test('S30: a missing or doubled Host is refused', () => {
     expect(outcome('request', 'GET', '/', [])).toBe('HOST_REFUSED');
     expect(
       outcome('request', 'GET', '/', [
@@ -95,7 +95,7 @@ describe('Origin', () => {
     'https://xbox.example.org',
     'https://box.example.org:443',
   ];
-  test.each(refused)('%s is refused on upgrades and on changes', (origin) => {
+  test.each(refused)('S29: %s is refused on upgrades and on changes', (origin) => {
     expect(
       outcome('upgrade', 'GET', '/trpc', [
         ['Host', HOST],
@@ -113,7 +113,7 @@ describe('Origin', () => {
     ).toBe('ORIGIN_REFUSED');
   });
 
-  test('two Origin headers are refused, even two good ones', () => {
+  test('S29: two Origin headers are refused, even two good ones', () => {
     expect(
       outcome('upgrade', 'GET', '/trpc', [
         ['Host', HOST],
@@ -125,7 +125,7 @@ describe('Origin', () => {
   });
 
   test.each(['http://127.0.0.1:7433', 'http://localhost:7433', 'http://[::1]:7433', 'https://box.example.org'])(
-    '%s with a device cookie is accepted',
+    'S29: %s with a device cookie is accepted',
     (origin) => {
       expect(
         outcome('upgrade', 'GET', '/trpc', [
@@ -137,7 +137,7 @@ describe('Origin', () => {
     },
   );
 
-  test('an upgrade without Origin is accepted with the bearer header only', () => {
+  test('S29: an upgrade without Origin is accepted with the bearer header only', () => {
     expect(
       outcome('upgrade', 'GET', '/trpc', [
         ['Host', HOST],
@@ -147,7 +147,7 @@ describe('Origin', () => {
     expect(outcome('upgrade', 'GET', '/trpc', [['Host', HOST], bearer(OWNER)])).toBe('owner');
   });
 
-  test('a browser that says another site asks is refused, with whatever credentials', () => {
+  test('S34: a browser that says another site asks is refused, with whatever credentials', () => {
     for (const site of ['cross-site', 'same-site']) {
       expect(
         outcome('request', 'GET', '/api/sessions', [
@@ -209,12 +209,12 @@ describe('credentials', () => {
     ['1 MB', 'o'.repeat(1_000_000)],
     ['NUL', `${OWNER.slice(0, -1)}\0`],
     ['non-ASCII', `${OWNER.slice(0, -1)}ö`],
-  ])('a token wrong in the %s is refused, also beside a good cookie', (_what, token) => {
+  ])('S6: a token wrong in the %s is refused, also beside a good cookie', (_what, token) => {
     expect(api([bearer(token)])).toBe('UNAUTHORIZED');
     expect(api([bearer(token), ['Cookie', COOKIE]])).toBe('UNAUTHORIZED');
   });
 
-  test('doubled, other-scheme and URL tokens are refused', () => {
+  test('S5, S6: doubled, other-scheme and URL tokens are refused', () => {
     expect(api([bearer(OWNER), bearer(OWNER)])).toBe('UNAUTHORIZED');
     expect(api([['Authorization', `Basic ${OWNER}`]])).toBe('UNAUTHORIZED');
     expect(
@@ -239,7 +239,7 @@ describe('credentials', () => {
   });
 });
 
-test('odd request lines and methods are refused', () => {
+test('S30, S33: odd request lines and methods are refused', () => {
   expect(outcome('request', 'GET', 'http://127.0.0.1:7433/', [['Host', HOST]])).toBe('NOT_FOUND');
   expect(outcome('request', 'GET', '//evil.example/', [['Host', HOST]])).toBe('NOT_FOUND');
   expect(outcome('request', 'OPTIONS', '/api/sessions', [['Host', HOST], bearer(OWNER)])).toBe('METHOD_NOT_ALLOWED');

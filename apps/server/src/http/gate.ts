@@ -18,6 +18,12 @@ export const PUBLIC_ROUTES = [
   { method: 'POST', path: '/api/pair' },
 ] as const;
 
+/** The only things that become a WebSocket, all of them with credentials. */
+export const UPGRADE_PATHS = ['/trpc'] as const;
+
+/** What the first part of a path must be for it to be the API. Everything else is the static shell, which holds nothing of the owner's. */
+const GUARDED_ROOTS: ReadonlySet<string> = new Set(['api', 'trpc', 'metrics']);
+
 const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PATCH', 'DELETE']);
 
@@ -26,17 +32,15 @@ export interface Gate {
   check(request: IncomingMessage, kind: 'request' | 'upgrade'): Passed;
 }
 
-/** Everything below is the API; the rest is the static shell, which holds nothing of the owner's. */
 export function isGuardedPath(path: string): boolean {
-  return path === '/api' || path === '/trpc' || path === '/metrics' || path.startsWith('/api/') || path.startsWith('/trpc/');
+  return GUARDED_ROOTS.has(path.split('/', 2)[1] ?? '');
 }
 
 /** Path of a request line; undefined for absolute-form and other oddities, which are refused. */
 export function pathOf(request: IncomingMessage): string | undefined {
   const target = request.url ?? '';
-  if (!target.startsWith('/') || target.startsWith('//')) return undefined;
-  const end = target.search(/[?#]/);
-  return end === -1 ? target : target.slice(0, end);
+  if (target[0] !== '/' || target[1] === '/') return undefined;
+  return target.split('?', 1)[0]?.split('#', 1)[0];
 }
 
 export function makeGate(policy: AccessPolicy, credentials: Credentials, clients: ClientAddresses): Gate {

@@ -101,6 +101,8 @@ export function makeRest(services: RestServices): RestApp {
   const { sessions, output, system, history, pairing, log } = services;
   const app: RestApp = new OpenAPIHono<Env>({
     defaultHook: (result) => {
+      // An id that cannot be one is answered as one that nobody has: who guesses learns nothing.
+      if (!result.success && result.target === 'param') throw new ApiError('UNKNOWN_SESSION', 'There is no such session.');
       if (!result.success) throw badInput(result.error);
     },
   });

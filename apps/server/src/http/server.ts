@@ -14,7 +14,7 @@ import { headerValues } from './access.ts';
 import { mayUsePlainPort } from './client-address.ts';
 import type { ClientAddresses } from './client-address.ts';
 import type { CookieNames, OpenThings } from './credentials.ts';
-import { isGuardedPath, pathOf } from './gate.ts';
+import { UPGRADE_PATHS, isGuardedPath, pathOf } from './gate.ts';
 import type { Gate, Passed } from './gate.ts';
 import { NO_STORE, headersFor } from './headers.ts';
 import type { RestApp } from './rest.ts';
@@ -24,14 +24,20 @@ import { secureContextOf, tlsOptionsOf } from './tls.ts';
 import type { Certificate } from './tls.ts';
 import type { TrpcSockets } from './trpc-ws.ts';
 
-/** Half a request that stalls is dropped after this. */
-const HEADERS_TIMEOUT_MS = 10_000;
+/** Half a request that stalls is dropped at the first look after this: within 10 s, on a busy machine too. */
+const HEADERS_TIMEOUT_MS = 7000;
 /** How often stalled connections are looked for; the runtime's own 30 s would make three times the promise. */
 const CHECK_INTERVAL_MS = 1000;
 /** Whoever tries again and again must not fill the log. */
 const TELL_EVERY_MS = 10_000;
+/** The same for the body of who is not known yet: a code and a name. */
+const STRANGER_BODY_MS = 7000;
 const REQUEST_TIMEOUT_MS = 30_000;
 const MAX_HEADER_BYTES = 16 * 1024;
+/** Browsers send about 20, proxies add a few. Not every runtime refuses by itself: some drop the rest without a word. */
+const MAX_HEADERS = 100;
+/** How long the other side of a connection that we end may take to read why. */
+const FAREWELL_MS = 500;
 /** The largest body we take is an input of 64 KiB, escaped, or a session's environment. */
 const MAX_BODY_BYTES = 1024 * 1024;
 const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PATCH']);
@@ -71,6 +77,8 @@ export async function listen(options: ListenOptions): Promise<HttpServer> {
   let parts: HttpParts | undefined;
   let restListener: ((request: IncomingMessage, response: ServerResponse) => Promise<void>) | undefined;
   const passes = new WeakMap<IncomingMessage, Passed>();
+  /** On which a whole head has come: there is an answer to it, or will be. */
+  const asked = new WeakSet<Duplex>();
 
   const headersOf = (request: IncomingMessage): Readonly<Record<string, string>> =>
     headersFor({ isEncrypted: clients.isEncrypted(request), host: request.headers.host });
@@ -82,16 +90,20 @@ export async function listen(options: ListenOptions): Promise<HttpServer> {
   };
 
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    asked.add(request.socket);
     for (const [name, value] of Object.entries(headersOf(request))) response.setHeader(name, value);
     if (!parts || !restListener) return refuse(response, new ApiError('HOST_UNREACHABLE', 'The server is starting.'));
     try {
+      checkHeaders(request);
       const passed = parts.gate.check(request, 'request');
       const path = pathOf(request) ?? '/';
+      checkNoBody(request);
       if (!isGuardedPath(path) && path !== '/healthz') {
         if (!parts.shell.serve(request, response, path)) throw new ApiError('NOT_FOUND', 'There is nothing here.');
         return;
       }
       checkBody(request);
+      if (passed.kind === 'public') limitBodyTime(request);
       response.setHeader('cache-control', NO_STORE);
       passes.set(request, passed);
       // A long answer ends with the rights of who gets it.
@@ -113,13 +125,15 @@ export async function listen(options: ListenOptions): Promise<HttpServer> {
     socket.on('error', (error) => log.debug({ error: error.message }, 'socket failed while upgrading'));
     try {
       if (!parts) throw new ApiError('HOST_UNREACHABLE', 'The server is starting.');
+      checkHeaders(request);
       const passed = parts.gate.check(request, 'upgrade');
       if (passed.kind !== 'known') throw new ApiError('UNAUTHORIZED', 'Not signed in.');
       if (request.method !== 'GET') throw new ApiError('METHOD_NOT_ALLOWED', 'That method is not used here.');
-      if (pathOf(request) !== '/trpc') throw new ApiError('NOT_FOUND', 'There is nothing here.');
+      // The whole target: nothing is ever said to us in a query.
+      if (!UPGRADE_PATHS.some((path) => path === request.url)) throw new ApiError('NOT_FOUND', 'There is nothing here.');
       parts.sockets.upgrade(request, socket, head, passed.caller);
     } catch (error) {
-      socket.end(rawAnswer(refusal(error, log), headersOf(request)));
+      farewell(socket, rawAnswer(refusal(error, log), headersOf(request)));
     }
   };
 
@@ -149,9 +163,19 @@ export async function listen(options: ListenOptions): Promise<HttpServer> {
   server.on('clientError', (error, socket) => {
     const isEncrypted = 'encrypted' in socket;
     // The library sends failed handshakes here, too: there is nobody to answer yet.
-    if (!socket.writable || (isEncrypted && isTlsFailure(error))) socket.destroy();
-    else socket.end(rawAnswer({ status: 400, headers: {}, body: '' }, headersFor({ isEncrypted, host: undefined })));
+    if (!socket.writable || (isEncrypted && isTlsFailure(error))) {
+      socket.destroy();
+      return;
+    }
+    const status = errnoOf(error) === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
+    // Behind an answer that has begun a second one would be read as the answer to something else.
+    farewell(
+      socket,
+      asked.has(socket) ? undefined : rawAnswer({ status, headers: {}, body: '' }, headersFor({ isEncrypted, host: undefined })),
+    );
   });
+  // One more than is taken, so that it can be counted.
+  server.maxHeadersCount = MAX_HEADERS + 1;
   await bind(server, options);
 
   const address = server.address();
@@ -191,6 +215,18 @@ export async function listen(options: ListenOptions): Promise<HttpServer> {
   };
 }
 
+/**
+ * The last words on a socket that is not the HTTP server's any more, which then would wait for the other side to hang up:
+ * a stranger who never does must not keep the descriptor.
+ */
+function farewell(socket: Duplex, answer?: string): void {
+  socket.on('error', () => socket.destroy());
+  socket.end(answer);
+  socket.resume();
+  const timer = setTimeout(() => socket.destroy(), FAREWELL_MS);
+  socket.once('close', () => clearTimeout(timer));
+}
+
 /** An answer on a socket that has no response object: a refused upgrade, a request that could not be read. */
 function rawAnswer(
   { status, headers, body }: { status: number; headers: Record<string, string>; body: string },
@@ -209,6 +245,22 @@ function isTlsFailure(error: Error): boolean {
 /** What needs no body. */
 const JSON_TYPE = 'application/json';
 const BARE_POST = /^\/api\/sessions\/[^/?]+\/restart$/;
+
+function checkHeaders(request: IncomingMessage): void {
+  if (request.rawHeaders.length > 2 * MAX_HEADERS) throw new ApiError('TOO_LARGE', `A request has at most ${MAX_HEADERS} headers.`);
+}
+
+/** Where none belongs a body is refused, not swallowed: it could go on for ever. */
+function checkNoBody(request: IncomingMessage): void {
+  if (WITH_BODY.has(request.method ?? '')) return;
+  const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers;
+  if (length !== '0' || encoding !== undefined) throw new ApiError('BAD_INPUT', 'That request takes no body.');
+}
+
+function limitBodyTime(request: IncomingMessage): void {
+  const timer = setTimeout(() => request.socket.destroy(), STRANGER_BODY_MS);
+  for (const event of ['end', 'close']) request.once(event, () => clearTimeout(timer));
+}
 
 /** Changes come as JSON and nothing else: what a foreign form or a simple request can send is refused. */
 function checkBody(request: IncomingMessage): void {

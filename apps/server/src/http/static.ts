@@ -1,6 +1,6 @@
 // Owns the static shell: the web app's build, read into memory once. A request names a key of a map, never a path of the
 // file system, so no request can leave the folder.
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, realpathSync } from 'node:fs';
 import { extname, join, posix, relative, sep } from 'node:path';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createHash } from 'node:crypto';
@@ -25,6 +25,9 @@ const BROTLI_QUALITY = 6;
 const IMMUTABLE = 'public, max-age=31536000, immutable';
 const REVALIDATE = 'no-cache';
 
+/** What a path of the app looks like (its own router knows which there are). Whole, so that no `..`, `%2e`, `\\` or `//` is one. */
+const APP_PATH = /^(?:\/[A-Za-z0-9_-]+)*\/?$/;
+
 interface Asset {
   readonly type: string;
   readonly cacheControl: string;
@@ -35,7 +38,7 @@ interface Asset {
 }
 
 export interface StaticShell {
-  /** Answers GET and HEAD; unknown paths without a file ending get the app, which has its own routes. False: not ours. */
+  /** Answers GET and HEAD; paths that the app could have get it. False: not ours. */
   serve(request: IncomingMessage, response: ServerResponse, path: string): boolean;
 }
 
@@ -63,7 +66,9 @@ export function loadStaticShell(root: string): StaticShell {
   try {
     files = readdirSync(root, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && extname(entry.name) !== '.map')
-      .map((entry) => join(entry.parentPath, entry.name));
+      .map((entry) => join(entry.parentPath, entry.name))
+      // The listing goes through links to folders: what lies behind one is not part of the build.
+      .filter((file) => realpathSync(file) === join(realpathSync(root), relative(root, file)));
   } catch (error) {
     throw new StartError('NOT_BUILT', `The web app is not built: ${root} is missing.`, { hint: 'npm start builds it.', cause: error });
   }
@@ -73,7 +78,7 @@ export function loadStaticShell(root: string): StaticShell {
 
   return {
     serve(request, response, path) {
-      const asset = assets.get(path) ?? (extname(path) === '' ? app : undefined);
+      const asset = assets.get(path) ?? (APP_PATH.test(path) ? app : undefined);
       if (!asset) return false;
       const accepted = request.headers['accept-encoding'] ?? '';
       const encoding = asset.brotli && /\bbr\b/.test(accepted) ? 'br' : asset.gzip && /\bgzip\b/.test(accepted) ? 'gzip' : undefined;

@@ -15,8 +15,10 @@ test.each([
   ['/s/', { page: 'unknown' }],
   [`/s/${ID}/x`, { page: 'unknown' }],
   ['//evil.example', { page: 'unknown' }],
+  ['/\\evil.example', { page: 'unknown' }],
+  ['/https:evil.example', { page: 'unknown' }],
   ['/constructor', { page: 'unknown' }],
-] as const)('%s is the page %o', (path, route) => {
+] as const)('S37: %s is the page %o', (path, route) => {
   expect(routeOf(path)).toEqual(route);
 });
 

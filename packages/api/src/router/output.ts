@@ -24,6 +24,7 @@ function toBase64(bytes: Uint8Array): string {
 
 export const outputProcedures = {
   attach: watchProcedure.input(attach).subscription(async function* ({ ctx, input: request, signal }) {
+    using _open = ctx.limits.openStream();
     const ended = signal ?? new AbortController().signal;
     for await (const { id, event } of ctx.output.attach(request, ctx.caller, ctx.backlog, ended)) {
       // Every event is tracked: an untracked one would clear the link's lastEventId.

@@ -42,6 +42,7 @@ export const sessionProcedures = {
         .optional(),
     )
     .subscription(async function* ({ ctx, signal }) {
+      using _open = ctx.limits.openStream();
       let n = 0;
       for await (const event of ctx.sessions.watch(signal ?? new AbortController().signal)) {
         n += 1;

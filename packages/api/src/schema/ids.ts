@@ -1,7 +1,8 @@
 // Owns the identifiers of the wire: sessions, viewers, event ids. Must not know where they are stored.
 import { z } from 'zod';
 
-export const sessionId = z.uuid().describe('Id of a session: a UUID, kept by the client to find its session again.');
+/** In lower case only, as it was given: one session has one id. */
+export const sessionId = z.uuid().lowercase().describe('Id of a session: a UUID, kept by the client to find its session again.');
 export type SessionId = string;
 
 /** Characters that a viewer id may have: it ends up in log lines and in frame headers. */

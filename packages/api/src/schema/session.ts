@@ -70,6 +70,7 @@ export const createSession = z
       .array(argument)
       .min(1)
       .max(MAX_ARGUMENTS)
+      .refine(([program = '']) => program !== '' && program[0] !== '-', 'must begin with a program')
       .optional()
       .describe('Argument vector; default: the COTG_COMMAND setting. Never a shell line.'),
     profile: z.string().max(64).optional(),
