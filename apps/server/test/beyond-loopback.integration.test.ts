@@ -22,6 +22,15 @@ async function makeCode(server: TestServer): Promise<string> {
   return new URL((JSON.parse(stdout) as { link: string }).link).hash.slice(1);
 }
 
+/** Its lines come one after the other. */
+async function says(server: TestServer, text: string): Promise<void> {
+  await eventually(
+    () => server.output(),
+    (output) => output.includes(text),
+    { what: `the server says: ${text}` },
+  );
+}
+
 /** From where the server thinks that devices were paired, the newest last. */
 async function pairedFrom(server: TestServer): Promise<unknown[]> {
   const { stdout } = await runCotg(['audit', '--json'], { dataDir: server.dataDir });
@@ -36,7 +45,7 @@ test('S27, S3: under COTG_INSECURE the server says at its start what that means,
     port,
     env: { COTG_HOST: '0.0.0.0', COTG_INSECURE: '1', COTG_PUBLIC_URL: `http://${host}` },
   });
-  expect(server.output()).toContain(PLAIN_WARNING);
+  await says(server, PLAIN_WARNING);
   expect(((await (await server.api('/api/status')).json()) as { server: object }).server).toMatchObject({ isInsecure: true });
   const get = (headers: readonly string[]): Promise<RawAnswer> =>
     rawHttp({ port }, ['GET /api/sessions HTTP/1.1', `Host: ${host}`, ...headers, 'Connection: close']);
@@ -65,7 +74,7 @@ test('S27, S3: under COTG_INSECURE the server says at its start what that means,
 
 test('S3: bound to every address without a name for others, the server says that they are refused, and refuses them', async () => {
   await using server = await startTestServer({ env: { COTG_HOST: '0.0.0.0', COTG_INSECURE: '1' } });
-  expect(server.output()).toContain('other devices are refused until COTG_PUBLIC_URL says');
+  await says(server, 'other devices are refused until COTG_PUBLIC_URL says');
   const of = async (host: string): Promise<number> =>
     (await rawHttp({ port: server.port }, ['GET / HTTP/1.1', `Host: ${host}`, 'Connection: close'])).status;
   for (const host of [
@@ -133,7 +142,7 @@ test.runIf(outside !== undefined)('S3, S13: a plain port that is open for a prox
   expect(await get(outside ?? '')).toEqual({ status: 0, head: '', body: '' });
   expect((await get('127.0.0.1')).status).toBe(200);
   expect((await runCotg(['status'], { dataDir: server.dataDir })).code).toBe(0);
-  expect(server.output()).toContain('comes from no trusted proxy');
+  await says(server, 'comes from no trusted proxy');
   await server.kill('SIGTERM');
   await server.start({ COTG_TRUSTED_PROXIES: `192.0.2.1,${outside}` });
   expect((await get(outside ?? '')).status).toBe(200);
