@@ -157,7 +157,7 @@ test('a quiet screen is stored and its emulator sleeps; after a restart of the s
 /** Asks six queries and keeps what comes back. */
 const ASK = String.raw`stty raw -echo min 0 time 30; printf '\033[c\033[>c\033[5n\033[6n\033[?2004$p\033[18t'; dd bs=1 count=70 2>/dev/null | od -An -c | tr -d ' \n'; printf '\r\nasked\r\n'; exec sleep 1000`;
 
-test('queries are answered once, by the emulator, whoever looks and however often', async () => {
+test('S45: queries are answered once, by the emulator, whoever looks and however often', async () => {
   await using server = await startTestServer();
   const session = await create(server, ['bash', '-c', ASK], { cols: 80, rows: 24 });
   await using first = attachViewer({ url: server.url, token: server.token, sessionId: session.id });
@@ -168,7 +168,7 @@ test('queries are answered once, by the emulator, whoever looks and however ofte
   await first.waitFor('asked');
 });
 
-test('a history full of queries replayed to three viewers, over restarts of server and screens, types nothing', async () => {
+test('S45: a history full of queries replayed to three viewers, over restarts of server and screens, types nothing', async () => {
   await using server = await startTestServer();
   const typed = join(server.dataDir, 'typed');
   // The queries go out while nobody reads the answers; then everything that arrives is kept.

@@ -62,7 +62,7 @@ describe('what a program tells people beside its screen', () => {
     expect(facts).toEqual([attention('', 'only this'), attention('', '')]);
   });
 
-  test('control and direction characters are taken out, and length is limited', () => {
+  test('S46: control and direction characters are taken out, and length is limited', () => {
     const { facts, feed } = open();
     feed(`\u001b]2;a\u202eb\u2066c\u200f d\u2028e\u0007\u001b]9;${'x'.repeat(100_000)}\u0007`);
     expect(facts).toEqual([{ kind: 'title', title: 'abc d e' }, attention('', 'x'.repeat(MAX_PLAIN_CHARS))]);
@@ -77,7 +77,7 @@ describe('what a program tells people beside its screen', () => {
 });
 
 describe('a flood', () => {
-  test('of bells is told once a second, with their number', () => {
+  test('S47: of bells is told once a second, with their number', () => {
     const { facts, feed, pass, watch } = open();
     for (let n = 0; n < 100_000; n += 1) feed('\u0007');
     expect(facts).toEqual([{ kind: 'bell', count: 1 }]);
@@ -90,7 +90,7 @@ describe('a flood', () => {
     ]);
   });
 
-  test('of titles is told ten times a second, and the last one always', () => {
+  test('S47: of titles is told ten times a second, and the last one always', () => {
     const { facts, feed, pass, watch } = open();
     for (let n = 0; n < 1000; n += 1) {
       feed(`\u001b]2;title ${n}\u0007`);
@@ -116,7 +116,7 @@ describe('a flood', () => {
     expect(facts).toEqual([{ kind: 'title', title: 'same' }]);
   });
 
-  test('of notifications is held to three, and one more in ten seconds each, and those that were not told are counted', () => {
+  test('S47: of notifications is held to three, and one more in ten seconds each, and those that were not told are counted', () => {
     const { facts, feed, pass } = open();
     for (let n = 0; n < 50; n += 1) feed(`\u001b]9;note ${n}\u0007`);
     expect(facts.map((fact) => (fact.kind === 'attention' ? fact.body : ''))).toEqual(['note 0', 'note 1', 'note 2']);
@@ -139,7 +139,7 @@ describe('one plain line', () => {
     ['emoji that are joined stay', '👩‍👩‍👧', '👩‍👩‍👧'],
     ['half a surrogate pair goes', 'a\ud83d b', 'a b'],
     ['nothing stays nothing', ' \u0000\u0007 ', ''],
-  ])('%s', (_name, text, expected) => {
+  ])('S46: %s', (_name, text, expected) => {
     expect(plainLine(text)).toBe(expected);
   });
 

@@ -56,7 +56,7 @@ function replies(emulator: Emulator): string[] {
 }
 
 describe('in a viewer', () => {
-  test('no query is answered, in any form', () => {
+  test('S43, S44, S45: no query is answered, in any form', () => {
     const emulator = makeEmulator(80, 24);
     swallowQueries(emulator.terminal);
     const sent = replies(emulator);
@@ -64,7 +64,7 @@ describe('in a viewer', () => {
     expect(sent).toEqual([]);
   });
 
-  test('whatever the output is made of, nothing comes out (seed 8)', () => {
+  test('S44, S45: whatever the output is made of, nothing comes out (seed 8)', () => {
     const random = makeRandom(8);
     const emulator = makeEmulator(80, 24);
     swallowQueries(emulator.terminal);
@@ -90,7 +90,7 @@ describe('in a viewer', () => {
     expect(otherSent.length).toBeGreaterThan(100);
   });
 
-  test('a history full of queries replayed to three viewers types nothing', () => {
+  test('S45: a history full of queries replayed to three viewers types nothing', () => {
     const questions = ANSWERED.map(([query]) => query).join('text');
     for (const { cols, rows, bytes } of allStreams()) {
       for (let viewer = 0; viewer < 3; viewer += 1) {
@@ -150,7 +150,7 @@ describe('in the emulator that follows live output', () => {
     expect(sent).toEqual([reply]);
   });
 
-  test('nothing else is answered', () => {
+  test('S43, S44: nothing else is answered', () => {
     const { emulator, sent } = open();
     for (const query of [...UNANSWERED, ...COLORS]) feed(emulator, Buffer.from(query));
     expect(sent).toEqual([]);
@@ -162,7 +162,7 @@ describe('in the emulator that follows live output', () => {
     expect(sent).toEqual([`${E}]11;rgb:0101/1a1a/ffff${ST}`, `${E}]11;rgb:0101/1a1a/ffff${ST}`, `${E}]4;7;rgb:0000/0000/0000${ST}`]);
   });
 
-  test('no reply contains a byte of the output, but for numbers (seed 9)', () => {
+  test('S44: no reply contains a byte of the output, but for numbers (seed 9)', () => {
     const random = makeRandom(9);
     const { emulator, sent } = open(() => [1, 2, 3]);
     const secret = 'rm -rf ~;touch /tmp/x\r';
@@ -195,7 +195,10 @@ describe('in the emulator that follows live output', () => {
     }
   });
 
-  test.each([`${E}[1;2Rrm`, `rm${E}[0n`, `${E}[0n\r`, `${E}P1$rrm${ST}`, `${E}]lrm${ST}`, `${E}[I`, 'a', ''])('%j is no reply', (text) => {
-    expect(isFixedReply(text)).toBe(false);
-  });
+  test.each([`${E}[1;2Rrm`, `rm${E}[0n`, `${E}[0n\r`, `${E}P1$rrm${ST}`, `${E}]lrm${ST}`, `${E}[I`, 'a', ''])(
+    'S44: %j is no reply',
+    (text) => {
+      expect(isFixedReply(text)).toBe(false);
+    },
+  );
 });

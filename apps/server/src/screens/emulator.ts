@@ -3,7 +3,7 @@
 import { createRequire } from 'node:module';
 import headless from '@xterm/headless';
 import unicode11 from '@xterm/addon-unicode11';
-import { answerQueries, hashScreen, makeLiveScreen, screenAnsi, selfTest, watchFacts } from '@cotg/screen';
+import { answerQueries, hashScreen, makeLiveScreen, plainLine, screenAnsi, selfTest, watchFacts } from '@cotg/screen';
 import type { LiveScreen, ScreenFact, ScreenState } from '@cotg/screen';
 import { rowsOf } from './state-views.ts';
 import type { ScreenRows } from './state-views.ts';
@@ -111,7 +111,8 @@ export function makeEmulator(options: EmulatorOptions): Emulator {
         screen.restore(state, {
           offset,
           done: () => {
-            title = state.titles.window;
+            // As the program sent it: the state is of the terminal, not for people.
+            title = plainLine(state.titles.window);
             resolve();
           },
           failed: reject,

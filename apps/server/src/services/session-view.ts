@@ -1,6 +1,7 @@
 // Owns how a session looks from outside: what the host knows, joined with names and viewers. Pure.
 import type { Session } from '@cotg/api';
 import type { HostSession } from '@cotg/pty/client';
+import { plainLine } from '@cotg/screen';
 
 export interface SessionNotes {
   readonly name: string | null;
@@ -29,7 +30,7 @@ export function viewOf(session: HostSession, notes: SessionNotes): Session {
   return {
     id: session.id,
     name: notes.name,
-    title: notes.name ?? notes.terminalTitle ?? session.command.join(' '),
+    title: notes.name ?? notes.terminalTitle ?? plainLine(session.command.join(' ')),
     profile: notes.profile,
     command: [...session.command],
     cwd: session.cwd,

@@ -8,10 +8,13 @@ const PASTE_START = '\u001b[200~';
 const PASTE_END = '\u001b[201~';
 // oxlint-disable-next-line no-control-regex -- control characters are what this is about.
 const BRACKETS = /(?:\u001b\[|\u009b)20[01]~/g;
+/** All but tab and Enter: a key is pressed, a pasted one would act without anybody having pressed it (Ctrl+C, Escape, Ctrl+D). */
+// oxlint-disable-next-line no-control-regex -- as above.
+const KEYS = /[\u0000-\u0008\u000a-\u000c\u000e-\u001f\u007f-\u009f]/g;
 
 /**
- * A paste as the program gets it: line ends are what Enter sends, and brackets inside the text are removed, so that
- * nobody can end the paste early and have the rest typed as commands.
+ * A paste as the program gets it: line ends are what Enter sends, and brackets and control characters inside the text
+ * are removed, so that nobody can end the paste early and have the rest typed as commands, nor have keys pressed.
  */
 export function preparePaste(text: string, bracketed: boolean): string {
   let clean = text.replaceAll(/\r?\n/g, '\r');
@@ -20,6 +23,7 @@ export function preparePaste(text: string, bracketed: boolean): string {
     length = clean.length;
     clean = clean.replaceAll(BRACKETS, '');
   }
+  clean = clean.replaceAll(KEYS, '');
   return bracketed ? `${PASTE_START}${clean}${PASTE_END}` : clean;
 }
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { safeLink } from './links.ts';
 
-test('a web address shows the host it leads to', () => {
+test('S42: a web address shows the host it leads to', () => {
   expect(safeLink('https://example.com:8443/a?b#c')).toEqual({ href: 'https://example.com:8443/a?b#c', host: 'example.com:8443' });
   expect(safeLink('http://[::1]:3000/')?.host).toBe('[::1]:3000');
 });
@@ -28,6 +28,6 @@ test.each([
   'https://еxample.com/',
   'https://xn--xample-2of.com/',
   `https://example.com/${'a'.repeat(1_000_000)}`,
-])('%.60s is not opened', (text) => {
+])('S42: %.60s is not opened', (text) => {
   expect(safeLink(text)).toBeUndefined();
 });

@@ -76,7 +76,7 @@ test.each(ANSWERED)('the bare emulator answers %j, so that the silence below mea
   terminal.dispose();
 });
 
-test('our terminal types nothing, whatever a program or a replayed history asks', async () => {
+test('S43, S44, S45: our terminal types nothing, whatever a program or a replayed history asks', async () => {
   let typed = '';
   const terminal = createTerminal({
     cols: 80,
@@ -90,6 +90,42 @@ test('our terminal types nothing, whatever a program or a replayed history asks'
   terminal.xterm.open(container());
   for (const query of [...ANSWERED, ...UNANSWERED]) await parse(terminal.xterm, query);
   await parse(terminal.xterm, [...ANSWERED, ...UNANSWERED].join('text'));
+  expect(typed).toBe('');
+  terminal.dispose();
+});
+
+test('S44, S45: whatever a program prints, nothing is typed by the page (3,000 pieces, seed 45)', async () => {
+  let typed = '';
+  const terminal = createTerminal({
+    cols: 80,
+    rows: 24,
+    theme: DARK_THEME,
+    cursorBlink: false,
+    onText: (text) => (typed += text),
+    onBytes: (bytes) => (typed += bytes),
+    onLink: () => undefined,
+  });
+  terminal.xterm.open(container());
+  let state = 45;
+  const below = (limit: number): number => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * limit);
+  };
+  const pick = <T>(list: readonly T[]): T => list[below(list.length)] as T;
+  for (let round = 0; round < 30; round += 1) {
+    const pieces = Array.from({ length: 100 }, () => {
+      const number = pick([0, 1, 4, 5, 6, 10, 11, 12, 18, 21, 25, 50, 52, 1000, 1003, 1004, 1006, 2004, 2026]);
+      const letter = String.fromCharCode(0x40 + below(0x3f));
+      return pick([
+        `${ESC}[${pick(['', '?', '>', '='])}${number}${pick(['', ';1', ';2'])}${pick(['', '$', '"', ' '])}${letter}`,
+        `${ESC}P${pick(['$q', '+q'])}${pick(['m', 'r', '"p', 'rm -rf'])}${ST}`,
+        `${ESC}]${number};${pick(['?', '1;?', 'c;?', 'rm -rf;?'])}${ST}`,
+        `${ESC}${letter}`,
+        `text\r\n\x05`,
+      ]);
+    });
+    await parse(terminal.xterm, pieces.join(''));
+  }
   expect(typed).toBe('');
   terminal.dispose();
 });
