@@ -5,7 +5,14 @@ import { BaseSequencer } from 'vitest/node';
 import type { TestSpecification } from 'vitest/node';
 
 /** Minutes long, mostly waiting: begun first, so that no worker is alone with one of them at the end. */
-const LONG = ['soak.test.ts', 'process-death.fault.test.ts', 'link.fault.test.ts', 'load.fault.test.ts', 'full-disk.fault.test.ts'];
+const LONG = [
+  'soak.test.ts',
+  'process-death.fault.test.ts',
+  'link.fault.test.ts',
+  'load.fault.test.ts',
+  'full-disk.fault.test.ts',
+  'fuzz.test.ts',
+];
 
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -109,7 +109,7 @@ async function counter(server: TestServer, name: string): Promise<number> {
 }
 
 /** What a fresh emulator makes of the journal. */
-async function hashOfJournal(server: TestServer, id: string): Promise<string> {
+export async function hashOfJournal(server: TestServer, id: string): Promise<string> {
   const text = await (await server.api(`/api/sessions/${id}/history?format=entries`)).text();
   const xterm = new headless.Terminal({ cols: 80, rows: 24, scrollback: 1000, allowProposedApi: true, logLevel: 'off' });
   xterm.loadAddon(new unicode11.Unicode11Addon());

@@ -6,3 +6,4 @@ export type { TestCatalog, TestJournal } from './testing/temp-database.ts';
 export { makeLegacyDatabase } from './testing/legacy-database.ts';
 export type { LegacyRowFields } from './testing/legacy-database.ts';
 export { killAtStatement } from './testing/kill-at-statement.ts';
+export { decodeSegment, encodePiece, encodeSealed } from './journal/segment-codec.ts';
