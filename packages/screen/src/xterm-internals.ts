@@ -26,7 +26,7 @@ export interface Core {
     readonly decPrivateModes: DecPrivateModes;
   };
   readonly coreMouseService: { activeProtocol: string; activeEncoding: string };
-  readonly unicodeService: { readonly activeVersion: string };
+  readonly unicodeService: { readonly activeVersion: string; wcwidth(code: number): number };
   readonly optionsService: { readonly options: CoreOptions; readonly rawOptions: CoreOptions };
   readonly _bufferService: { _cachedBlankLine: unknown };
   readonly _charsetService: CharsetService;
@@ -159,6 +159,19 @@ export interface Parser {
   precedingJoinState: number;
   reset(): void;
   setPrintHandler(handler: PrintHandler): void;
+  readonly _oscParser: OscParser;
+  readonly _dcsParser: DcsParser;
+}
+
+/** Strings on their way to whoever acts on them, in pieces. */
+export interface OscParser {
+  start: () => void;
+  put: PrintHandler;
+}
+
+export interface DcsParser {
+  hook: (ident: number, params: unknown) => void;
+  put: PrintHandler;
 }
 
 export interface InputHandler {
@@ -244,7 +257,9 @@ const REQUIRED = {
       'setOrReportCursorColor',
     ],
   ],
-  '_inputHandler._parser': ['currentState', 'precedingJoinState', 'reset', 'setPrintHandler'],
+  '_inputHandler._parser': ['currentState', 'precedingJoinState', 'reset', 'setPrintHandler', '_oscParser', '_dcsParser'],
+  '_inputHandler._parser._oscParser': ['start', 'put'],
+  '_inputHandler._parser._dcsParser': ['hook', 'put'],
   '_inputHandler._curAttrData': ['fg', 'bg', 'extended'],
   '_inputHandler._curAttrData.extended': ['_ext', '_urlId', 'clone'],
   _charsetService: ['glevel', '_charsets'],
