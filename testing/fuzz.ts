@@ -173,15 +173,15 @@ export async function runFuzz(options: FuzzOptions): Promise<FuzzResult> {
 
   /** What hostile requests have made goes; what they have ended begins again. */
   const tidy = async (): Promise<void> => {
-    const sessions = await get<readonly { id: string; name: string | null; alive: boolean; createdAt: string }[]>('/api/sessions');
+    const sessions = await get<readonly { id: string; alive: boolean; command: readonly string[] }[]>('/api/sessions');
     const known = new Set([good, ...victims]);
     for (const [at, id] of victims.entries()) {
       const session = sessions.find((each) => each.id === id);
       if (!session) victims[at] = await makeSession(server, `victim ${at}`).catch(() => id);
       else if (!session.alive) await server.api(`/api/sessions/${id}/restart`, { method: 'POST' });
     }
-    const made = sessions.filter(({ id, name }) => !known.has(id) && name !== null && name !== 'output');
-    const others = made.concat(sessions.filter(({ id, alive, name }) => !known.has(id) && name === null && !alive));
+    // What the target of output has made it removes itself.
+    const others = sessions.filter(({ id, command }) => !known.has(id) && !command.join(' ').includes('printer.ts'));
     for (const { id } of others) await server.api(`/api/sessions/${id}?purge=1`, { method: 'DELETE' });
   };
 

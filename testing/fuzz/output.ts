@@ -72,7 +72,12 @@ export function fuzzOutput(stage: FuzzStage): FuzzTarget {
     await using printer = await openPrinter(join(work, `${name}.sock`));
     const size = { cols: 20 + random.below(120), rows: 5 + random.below(50) };
     const command = ['bash', '-c', `stty raw -echo; exec '${process.execPath}' '${PRINTER}' '${printer.socketPath}' '${typed}'`];
-    const created = await server.api('/api/sessions', { method: 'POST', body: JSON.stringify({ command, ...size, name: 'output' }) });
+    // Other targets have made as many as there may be: they go one after the other.
+    const created = await eventually(
+      () => server.api('/api/sessions', { method: 'POST', body: JSON.stringify({ command, ...size }) }),
+      ({ status }) => status === 201,
+      { what: 'a session could be made', timeoutMs: SETTLE_MS },
+    );
     const { id } = (await created.json()) as { id: string };
     const found: string[] = [];
     const printed: Buffer[] = [];
