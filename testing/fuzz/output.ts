@@ -74,11 +74,14 @@ export function fuzzOutput(stage: FuzzStage): FuzzTarget {
     const command = ['bash', '-c', `stty raw -echo; exec '${process.execPath}' '${PRINTER}' '${printer.socketPath}' '${typed}'`];
     // Other targets have made as many as there may be: they go one after the other.
     const created = await eventually(
-      () => server.api('/api/sessions', { method: 'POST', body: JSON.stringify({ command, ...size }) }),
+      async () => {
+        const response = await server.api('/api/sessions', { method: 'POST', body: JSON.stringify({ command, ...size }) });
+        return { status: response.status, body: await response.text() };
+      },
       ({ status }) => status === 201,
       { what: 'a session could be made', timeoutMs: SETTLE_MS },
     );
-    const { id } = (await created.json()) as { id: string };
+    const { id } = JSON.parse(created.body) as { id: string };
     const found: string[] = [];
     const printed: Buffer[] = [];
     try {

@@ -197,7 +197,7 @@ test('S50: written byte by byte, escapes and characters come out as one', async 
   expect((await sessionOf(id)).title).toBe('t🙂t');
 });
 
-test('S59: a frame that breaks the protocol ends its socket and is no failure of ours in the log', async () => {
+test('a frame that breaks the protocol ends its socket and is no failure of ours in the log', async () => {
   const before = server.output().length;
   const socket = connect({ port: server.port, host: '127.0.0.1' });
   socket.on('error', () => undefined);

@@ -269,3 +269,15 @@ describe('the socket', () => {
     });
   });
 });
+
+test('an import whose rest never comes can be ended and removed: it takes nobody’s place for ever', async () => {
+  await using host = await startTestHost();
+  const client = await host.connect();
+  const sessionId = '0b2f6a3e-0000-4000-8000-0000000000aa';
+  const fields = { sessionId, from: 0, isLast: false, cols: 80, rows: 24, createdAt: 1, endedAt: 2, maxHistoryBytes: 1024 * 1024 };
+  await client.request('import', fields, { body: Buffer.from('half of it') });
+  const { reply } = await client.request('kill', { sessionId, reason: 'user' });
+  expect(reply.session).toMatchObject({ state: 'killed', reason: 'user', pid: null });
+  await client.request('remove', { sessionId });
+  expect((await client.request('list', {})).reply.sessions).toEqual([]);
+});

@@ -1,6 +1,6 @@
 // Owns what each request does. Must not know sockets or frames: a peer hands over requests that were checked and sends what comes back.
 import { HostRequestError, messageOf } from '../errors.ts';
-import type { HostSession, HostStatus, ReplyBodies, Request, RequestType, SessionId } from '../protocol/messages.ts';
+import type { EndReason, HostSession, HostStatus, ReplyBodies, Request, RequestType, SessionId } from '../protocol/messages.ts';
 import type { Asker } from './asker.ts';
 import type { HostLimits } from './limits.ts';
 import type { HistoryPage, OutputJournal } from './output-journal.ts';
@@ -55,6 +55,7 @@ export function makeHandlers(core: HostCore): Handlers {
       return session(table.view(sessionId));
     },
     kill({ sessionId, reason }) {
+      if (isUnfinishedImport(journal, table, sessionId)) return session(endImport(journal, sessionId, reason));
       table.alive(sessionId).kill(reason);
       return session(table.view(sessionId));
     },
@@ -156,6 +157,17 @@ function importPiece(journal: OutputJournal, request: RequestOf<'import'>, body:
   return isLast
     ? journal.runEnded(id, { state: 'exited', reason: 'exit', exitCode: null, signal: null, endedAt })
     : (journal.session(id) ?? fail(id));
+}
+
+/** Whoever sent its pieces may have gone for good: without an end it would count as a living one for ever, and nobody could remove it. */
+function isUnfinishedImport(journal: OutputJournal, table: SessionTable, id: SessionId): boolean {
+  const { state, command } = journal.session(id) ?? {};
+  return state === 'starting' && command?.[0] === IMPORTED && !table.find(id)?.alive;
+}
+
+function endImport(journal: OutputJournal, id: SessionId, reason: EndReason): HostSession {
+  const endedAt = journal.session(id)?.lastActivityAt ?? fail(id);
+  return journal.runEnded(id, { state: 'killed', reason, exitCode: null, signal: null, endedAt });
 }
 
 /** What stands where a program's name would. */
