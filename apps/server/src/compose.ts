@@ -91,11 +91,11 @@ export async function startServer(
   const undo = new Undo(log);
   try {
     const startedAt = new Date();
-    // A busy port leaves nothing behind: not even a folder that was not there before.
     const clients = makeClientAddresses(config.trustedProxies);
     const certificate = config.tls && readCertificate(config.tls);
     const isProxiesOnly = !certificate && !config.isInsecure && !isLoopback(config.host);
     const port = { host: config.host, port: config.port, clients, certificate, isProxiesOnly, log };
+    // A busy port leaves nothing behind: not even a folder that was not there before.
     const early = existsSync(config.dataDir) ? undefined : await listen(port);
     if (early) undo.add(() => early.close());
     const dataDir = openDataDir(config.dataDir);
@@ -267,22 +267,23 @@ export async function startServer(
       sockets: makeTrpcSockets({ context: { sessions: list, output, system, pairing, devices }, devices, log }),
     });
 
-    const noteWhere = (leaf: string | null): void =>
-      writeServerInfo(dataDir.serverInfo, {
-        pid: process.pid,
-        startTime: processStartTime(process.pid),
-        url,
-        certificate: leaf,
-        version: VERSION,
-        startedAt: startedAt.toISOString(),
-      });
-    try {
-      noteWhere(certificate?.leaf ?? null);
-      undo.add(() => removeServerInfo(dataDir.serverInfo));
-    } catch (error) {
-      // Browsers find it all the same; the command will not.
-      log.warn({ error: messageOf(error) }, 'commands will not find this server: its address cannot be written down');
-    }
+    const noteWhere = (leaf: string | null): void => {
+      try {
+        writeServerInfo(dataDir.serverInfo, {
+          pid: process.pid,
+          startTime: processStartTime(process.pid),
+          url,
+          certificate: leaf,
+          version: VERSION,
+          startedAt: startedAt.toISOString(),
+        });
+      } catch (error) {
+        // Browsers find it all the same; the command will not.
+        log.warn({ error: messageOf(error) }, 'commands will not find this server: its address cannot be written down');
+      }
+    };
+    noteWhere(certificate?.leaf ?? null);
+    if (!isReadOnly) undo.add(() => removeServerInfo(dataDir.serverInfo));
     if (config.tls && certificate) {
       const following = followCertificate({
         files: config.tls,

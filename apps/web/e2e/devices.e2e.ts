@@ -25,6 +25,7 @@ test('S19, S20, S22, S35: a phone lets a tablet in by code and number, and out w
   await page.getByTestId('add-device').tap();
   const code = await page.getByTestId('pair-code').textContent();
   await expect(page.getByTestId('qr')).toBeVisible();
+  await expect(page.getByTestId('only-here')).toBeVisible();
   await page.screenshot({ path: info.outputPath('add-device.png') });
 
   const context = await browser.newContext({ viewport: { width: 390, height: 844 }, hasTouch: true });

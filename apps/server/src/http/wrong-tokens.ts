@@ -6,11 +6,19 @@ import { RateLimiterMemory } from 'rate-limiter-flexible';
 
 const ANSWERED = 10;
 const PER_S = 60;
+/**
+ * Addresses that are answered within a minute, all together: each is remembered, and is a line of the audit, which many of them must not
+ * flood. Whoever has a right token is not slowed.
+ */
+const MAX_ADDRESSES = 100;
 /** Addresses remembered as told to wait; beyond it the oldest is forgotten. */
 const MAX_BLOCKED = 1000;
 
 export class WrongTokens {
   readonly #limiter = new RateLimiterMemory({ points: ANSWERED, duration: PER_S });
+  /** Seen since when: the present minute. */
+  #addresses = new Set<string>();
+  #sinceMs = 0;
   readonly #blockedUntil = new Map<string, number>();
   readonly #keyOf: (address: string) => string;
   readonly #onFirst: (address: string) => void;
@@ -27,6 +35,8 @@ export class WrongTokens {
     const waitMs = (this.#blockedUntil.get(key) ?? 0) - Date.now();
     if (waitMs > 0)
       throw new ApiError('TOO_MANY_REQUESTS', 'Too many wrong tokens; try again in a minute.', { retryAfterS: Math.ceil(waitMs / 1000) });
+    if (!this.#isAnswered(key))
+      throw new ApiError('TOO_MANY_REQUESTS', 'Too many wrong tokens; try again in a minute.', { retryAfterS: PER_S });
     this.#limiter.consume(key).then(
       ({ isFirstInDuration, remainingPoints, msBeforeNext }) => {
         if (isFirstInDuration) this.#onFirst(address);
@@ -34,6 +44,18 @@ export class WrongTokens {
       },
       () => undefined, // Counted beyond its last one while the block was on its way.
     );
+  }
+
+  #isAnswered(key: string): boolean {
+    const now = Date.now();
+    if (Math.abs(now - this.#sinceMs) >= PER_S * 1000) {
+      this.#addresses = new Set();
+      this.#sinceMs = now;
+    }
+    if (this.#addresses.has(key)) return true;
+    if (this.#addresses.size >= MAX_ADDRESSES) return false;
+    this.#addresses.add(key);
+    return true;
   }
 
   #block(key: string, until: number): void {

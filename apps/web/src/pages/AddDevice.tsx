@@ -53,6 +53,11 @@ export function AddDevice(): JSX.Element {
     const timer = setInterval(() => void look().catch(() => undefined), LOOK_EVERY_MS);
     onCleanup(() => clearInterval(timer));
   });
+  /** The address that the other device opens: the server's own, or this page's when only that leaves this computer. */
+  const address = (link: string): URL => {
+    const url = new URL(link);
+    return isThisComputer(url.hostname) ? new URL(`${url.pathname}${url.hash}`, location.origin) : url;
+  };
   const device = (): string => {
     const { name, address } = status() ?? {};
     return `${name === null || name === undefined || name === '' ? 'A device' : `“${name}”`} at ${address ?? 'an unknown address'}`;
@@ -102,13 +107,18 @@ export function AddDevice(): JSX.Element {
             {(link) => (
               <>
                 <p class="muted">Scan this with the other device’s camera:</p>
-                <QrCode text={link().link} />
+                <QrCode text={address(link().link).href} />
                 <p class="muted">
-                  or open <strong>{new URL(link().link).host}/pair</strong> there and type
+                  or open <strong>{address(link().link).host}/pair</strong> there and type
                 </p>
                 <p class="pair-code" data-testid="pair-code">
                   {link().code}
                 </p>
+                <Show when={isThisComputer(address(link().link).hostname)}>
+                  <p class="hint" data-testid="only-here">
+                    That address leads to this computer only: a phone needs one of the ways that the README names.
+                  </p>
+                </Show>
                 <p class="hint">It works once, within 5 minutes. Then compare a number on both.</p>
                 <fieldset class="choices">
                   <legend>It may</legend>
@@ -137,6 +147,11 @@ export function AddDevice(): JSX.Element {
       </div>
     </main>
   );
+}
+
+/** Names that lead whoever opens them to the computer in front of them. */
+function isThisComputer(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
 }
 
 /** Drawn here: no service learns the code. Dark on white in any theme, as cameras expect. */
