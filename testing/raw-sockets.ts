@@ -2,15 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
+import { UPGRADE_HEADERS } from './raw-http.ts';
+import type { RawAnswer } from './raw-http.ts';
 
 const ANSWER_TIMEOUT_MS = 30_000;
-
-export interface RawAnswer {
-  /** 0: the connection ended without one. */
-  readonly status: number;
-  readonly head: string;
-  readonly body: string;
-}
 
 export interface RawOptions {
   readonly port: number;
@@ -54,13 +49,6 @@ export function rawText(text: string, options: RawOptions): Promise<RawAnswer> {
 export function raw(lines: readonly string[], options: RawOptions & { readonly body?: string }): Promise<RawAnswer> {
   return rawText(`${lines.join('\r\n')}\r\n\r\n${options.body ?? ''}`, options);
 }
-
-export const UPGRADE_HEADERS = [
-  'Upgrade: websocket',
-  'Connection: Upgrade',
-  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-  'Sec-WebSocket-Version: 13',
-] as const;
 
 /** One frame (RFC 6455 §5.2). What is left out is as a good client would send it. */
 export function wsFrame(

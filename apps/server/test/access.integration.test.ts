@@ -1,5 +1,4 @@
 // The access contract on the real server with raw sockets; each test carries the numbers of the requirements it proves.
-import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { appRouter } from '@cotg/api';
 import { SECURITY_HEADERS } from '../src/http/headers.ts';
@@ -8,6 +7,9 @@ import { REST_RIGHTS, makeRest } from '../src/http/rest.ts';
 import type { RestServices } from '../src/http/rest.ts';
 import { startTestServer } from '../../../testing/start-server.ts';
 import type { TestServer } from '../../../testing/start-server.ts';
+import { listenersOf } from '../../../testing/listeners.ts';
+import { rawHttp } from '../../../testing/raw-http.ts';
+import type { RawAnswer } from '../../../testing/raw-http.ts';
 
 let server: TestServer;
 beforeAll(async () => {
@@ -15,36 +17,8 @@ beforeAll(async () => {
 });
 afterAll(async () => server.close());
 
-interface RawAnswer {
-  readonly status: number;
-  readonly head: string;
-  readonly body: string;
-}
-
-/** Sends the lines as they are; resolves with what came until the other side closed or the wanted head was there. */
-function raw(lines: readonly string[], options: { untilHead?: boolean } = {}): Promise<RawAnswer> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ port: server.port, host: '127.0.0.1' });
-    let text = '';
-    const timer = setTimeout(() => {
-      socket.destroy();
-      reject(new Error(`no answer to ${lines.join(' | ')}; got ${text}`));
-    }, 10_000);
-    const done = (): void => {
-      clearTimeout(timer);
-      socket.destroy();
-      const [head = '', body = ''] = text.split('\r\n\r\n', 2);
-      resolve({ status: Number(/^HTTP\/1\.1 (\d{3})/.exec(head)?.[1] ?? 0), head, body });
-    };
-    socket.on('data', (chunk: Buffer) => {
-      text += chunk.toString('latin1');
-      if (options.untilHead && text.includes('\r\n\r\n')) done();
-    });
-    socket.on('close', done);
-    socket.on('error', done);
-    socket.write(`${lines.join('\r\n')}\r\n\r\n`);
-  });
-}
+const raw = (lines: readonly string[], options: { untilHead?: boolean } = {}): Promise<RawAnswer> =>
+  rawHttp({ port: server.port }, lines, options);
 
 const host = (): string => `Host: 127.0.0.1:${server.port}`;
 const bearer = (): string => `Authorization: Bearer ${server.token}`;
@@ -210,30 +184,6 @@ test('S58: the WebSocket’s limits are set: a frame above 1 MiB ends that socke
 });
 
 test('S4: the host listens on no TCP port, the server on loopback only', async () => {
-  const { readFileSync, readdirSync, readlinkSync } = await import('node:fs');
-  const inodesOf = (pid: number): Set<string> => {
-    const inodes = new Set<string>();
-    for (const fd of readdirSync(`/proc/${pid}/fd`)) {
-      try {
-        const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1];
-        if (inode !== undefined) inodes.add(inode);
-      } catch {
-        // Closed between listing and reading.
-      }
-    }
-    return inodes;
-  };
-  const listeners = (pid: number): string[] => {
-    const inodes = inodesOf(pid);
-    return ['tcp', 'tcp6', 'udp', 'udp6'].flatMap((table) =>
-      readFileSync(`/proc/net/${table}`, 'utf8')
-        .split('\n')
-        .slice(1)
-        .map((line) => line.trim().split(/\s+/))
-        .filter((columns) => inodes.has(columns[9] ?? '') && (columns[3] === '0A' || table.startsWith('udp')))
-        .map((columns) => `${table} ${columns[1] ?? ''}`),
-    );
-  };
-  expect(listeners(await server.hostPid())).toEqual([]);
-  expect(listeners(server.pid)).toEqual([`tcp 0100007F:${server.port.toString(16).toUpperCase().padStart(4, '0')}`]);
+  expect(listenersOf(await server.hostPid())).toEqual([]);
+  expect(listenersOf(server.pid)).toEqual([`tcp 0100007F:${server.port.toString(16).toUpperCase().padStart(4, '0')}`]);
 });

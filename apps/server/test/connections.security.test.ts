@@ -3,8 +3,9 @@ import { readdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { UPGRADE_HEADERS, raw, rawText } from '../../../testing/raw-sockets.ts';
-import type { RawAnswer } from '../../../testing/raw-sockets.ts';
+import { UPGRADE_HEADERS } from '../../../testing/raw-http.ts';
+import { raw, rawText } from '../../../testing/raw-sockets.ts';
+import type { RawAnswer } from '../../../testing/raw-http.ts';
 import { eventually, startTestServer } from '../../../testing/start-server.ts';
 import type { TestServer } from '../../../testing/start-server.ts';
 

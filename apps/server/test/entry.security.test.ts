@@ -1,7 +1,7 @@
 // Who gets in, on the real server with raw sockets: SECURITY 1, 2, 4 to 7, 16.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,10 +12,12 @@ import type { Credentials } from '../src/http/credentials.ts';
 import { PUBLIC_ROUTES, UPGRADE_PATHS } from '../src/http/gate.ts';
 import { REST_RIGHTS, makeRest } from '../src/http/rest.ts';
 import type { RestServices } from '../src/http/rest.ts';
-import { UPGRADE_HEADERS, raw } from '../../../testing/raw-sockets.ts';
-import type { RawAnswer } from '../../../testing/raw-sockets.ts';
+import { UPGRADE_HEADERS } from '../../../testing/raw-http.ts';
+import { raw } from '../../../testing/raw-sockets.ts';
+import type { RawAnswer } from '../../../testing/raw-http.ts';
 import { runCotg, startTestServer } from '../../../testing/start-server.ts';
 import type { TestServer } from '../../../testing/start-server.ts';
+import { listenersOf } from '../../../testing/listeners.ts';
 
 let server: TestServer;
 beforeAll(async () => {
@@ -227,26 +229,6 @@ test('S7: the owner token stands in owner.token and in no other file, in no form
   }
   expect(statSync(join(server.dataDir, 'owner.token')).mode & 0o777).toBe(0o600);
 });
-
-function listenersOf(pid: number): string[] {
-  const inodes = new Set<string>();
-  for (const fd of readdirSync(`/proc/${pid}/fd`)) {
-    try {
-      const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1];
-      if (inode !== undefined) inodes.add(inode);
-    } catch {
-      // Closed between listing and reading.
-    }
-  }
-  return ['tcp', 'tcp6', 'udp', 'udp6'].flatMap((table) =>
-    readFileSync(`/proc/net/${table}`, 'utf8')
-      .split('\n')
-      .slice(1)
-      .map((line) => line.trim().split(/\s+/))
-      .filter((columns) => inodes.has(columns[9] ?? '') && (columns[3] === '0A' || table.startsWith('udp')))
-      .map((columns) => `${table} ${columns[1] ?? ''}`),
-  );
-}
 
 test('S4: a server listens on loopback alone, v4 or v6, and its host and screens on no network at all', async () => {
   const session = (await (

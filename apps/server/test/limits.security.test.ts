@@ -16,7 +16,8 @@ import { DEVICE_ALLOWANCE, OWNER_ALLOWANCE, makeSocketLimits } from '../src/http
 import type { Allowance } from '../src/http/socket-limits.ts';
 import { makeTrpcSockets } from '../src/http/trpc-ws.ts';
 import { makeLogger } from '../src/log.ts';
-import { UPGRADE_HEADERS, raw } from '../../../testing/raw-sockets.ts';
+import { UPGRADE_HEADERS } from '../../../testing/raw-http.ts';
+import { raw } from '../../../testing/raw-sockets.ts';
 import { eventually, startTestServer } from '../../../testing/start-server.ts';
 
 const SESSION = '6f1de9f8-5b0f-4c6e-8f9f-1d2a7f0c4b11';

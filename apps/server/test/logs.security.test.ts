@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Session } from '@cotg/api';
 import { makeLogger } from '../src/log.ts';
-import { openRawWebSocket, raw, UPGRADE_HEADERS, wsFrame } from '../../../testing/raw-sockets.ts';
+import { UPGRADE_HEADERS } from '../../../testing/raw-http.ts';
+import { openRawWebSocket, raw, wsFrame } from '../../../testing/raw-sockets.ts';
 import { eventually, runCotg, startTestServer } from '../../../testing/start-server.ts';
 import type { TestServer } from '../../../testing/start-server.ts';
 

@@ -4,8 +4,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { UPGRADE_PATHS } from '../src/http/gate.ts';
 import { makeRest } from '../src/http/rest.ts';
 import type { RestServices } from '../src/http/rest.ts';
-import { UPGRADE_HEADERS, raw, rawText } from '../../../testing/raw-sockets.ts';
-import type { RawAnswer } from '../../../testing/raw-sockets.ts';
+import { UPGRADE_HEADERS } from '../../../testing/raw-http.ts';
+import { raw, rawText } from '../../../testing/raw-sockets.ts';
+import type { RawAnswer } from '../../../testing/raw-http.ts';
 import { startTestServer } from '../../../testing/start-server.ts';
 import type { TestServer } from '../../../testing/start-server.ts';
 

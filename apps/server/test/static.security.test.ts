@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadStaticShell } from '../src/http/static.ts';
 import { raw } from '../../../testing/raw-sockets.ts';
-import type { RawAnswer } from '../../../testing/raw-sockets.ts';
+import type { RawAnswer } from '../../../testing/raw-http.ts';
 import { startTestServer } from '../../../testing/start-server.ts';
 import type { TestServer } from '../../../testing/start-server.ts';
 

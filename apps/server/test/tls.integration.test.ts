@@ -1,6 +1,6 @@
 // The server with TLS of its own: who may connect, what it speaks, what does not end it, and how a certificate is renewed.
 import { X509Certificate } from 'node:crypto';
-import { readFileSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
@@ -15,6 +15,7 @@ import { UPGRADE_HEADERS, headerOf, pairLines, rawHttp } from '../../../testing/
 import type { RawAnswer } from '../../../testing/raw-http.ts';
 import { eventually, makeDataDir, runCotg, startTestServer } from '../../../testing/start-server.ts';
 import type { TestServer } from '../../../testing/start-server.ts';
+import { listenersOf } from '../../../testing/listeners.ts';
 
 const NAME = 'box.test';
 /** Longer than the server gives a handshake. */
@@ -409,24 +410,3 @@ test('a renewed certificate is used without a restart and without a lost socket;
   socket.terminate();
   expect(await isWell()).toBe(true);
 });
-
-/** Sockets of a process that wait for connections, or take datagrams. */
-function listenersOf(pid: number): string[] {
-  const inodes = new Set<string>();
-  for (const fd of readdirSync(`/proc/${pid}/fd`)) {
-    try {
-      const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1];
-      if (inode !== undefined) inodes.add(inode);
-    } catch {
-      // Closed between listing and reading.
-    }
-  }
-  return ['tcp', 'tcp6', 'udp', 'udp6'].flatMap((table) =>
-    readFileSync(`/proc/net/${table}`, 'utf8')
-      .split('\n')
-      .slice(1)
-      .map((line) => line.trim().split(/\s+/))
-      .filter((columns) => inodes.has(columns[9] ?? '') && (columns[3] === '0A' || table.startsWith('udp')))
-      .map((columns) => `${table} ${columns[1] ?? ''}`),
-  );
-}

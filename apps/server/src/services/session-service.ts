@@ -17,6 +17,7 @@ import { Broadcast } from './broadcast.ts';
 import type { Audit } from './audit.ts';
 import { cleanLabel } from './clean-label.ts';
 import type { HostLink } from './host-link.ts';
+import { SessionPlaces } from './session-places.ts';
 import { byActivity, isAlive, viewOf } from './session-view.ts';
 
 /** A phone's usual grid; the first viewer sets its own anyway. */
@@ -24,11 +25,6 @@ const DEFAULT_COLS = 80;
 const DEFAULT_ROWS = 24;
 /** The host itself escalates to SIGKILL after 2 s; a loaded machine gets time to report it. */
 const KILL_WAIT_MS = 10_000;
-/**
- * Ended sessions kept at most: somebody who starts programs that end at once must not fill memory and disk with what is left
- * of them. An hour of one every two seconds; the host's list of all of them stays far below its frame limit.
- */
-const MAX_ENDED = 2000;
 /** What a client may not put into a child's environment: code that would run before the program does. */
 const FORBIDDEN_ENV = /^(LD_|DYLD_|NODE_OPTIONS$|BASH_ENV$|ENV$|PYTHONSTARTUP$|PERL5OPT$|RUBYOPT$)/;
 
@@ -69,8 +65,7 @@ export class SessionService implements SessionsPort, SweptSessions {
   readonly #grace: DeadGrace;
   /** Sessions that the host has been told are looked at. */
   readonly #watched = new Set<string>();
-  /** Being started; not all of them are in the host's list yet. */
-  readonly #starting = new Set<string>();
+  readonly #places: SessionPlaces;
   #watchers = 0;
   readonly #changes = new Broadcast<SessionListEvent>();
   readonly #ends = new Broadcast<HostSession>();
@@ -78,6 +73,7 @@ export class SessionService implements SessionsPort, SweptSessions {
 
   private constructor(options: SessionServiceOptions) {
     this.#options = options;
+    this.#places = new SessionPlaces(options.host, options.maxSessions);
     this.#grace = new DeadGrace(options.deadGraceMs);
     this.#stop.push(
       options.host.onEvent((event) => {
@@ -139,7 +135,7 @@ export class SessionService implements SessionsPort, SweptSessions {
     const idleTimeoutMs = request.idleTimeout === undefined ? this.#options.idleTimeoutMs : durationMs(request.idleTimeout);
 
     const sessionId = randomUUID();
-    using _place = await this.#takePlace(sessionId);
+    using _place = await this.#places.take(sessionId);
     const created = await this.#options.host.request('create', {
       sessionId,
       command: request.command ?? this.#options.defaultCommand,
@@ -186,33 +182,8 @@ export class SessionService implements SessionsPort, SweptSessions {
     }
   }
 
-  /**
-   * Room for one more that lives. Throws TOO_MANY_SESSIONS. What is being started counts: many at once must not pass together,
-   * each having seen the same list.
-   */
-  async #takePlace(id: string): Promise<Disposable> {
-    const { maxSessions, host } = this.#options;
-    const { reply } = await host.request('list', {});
-    // Nothing is awaited from here on. A start that is not in this list yet is still among those that are being made.
-    const living = new Set([...this.#starting, ...reply.sessions.filter(isAlive).map((session) => session.id)]);
-    living.delete(id);
-    if (living.size >= maxSessions) {
-      throw new ApiError('TOO_MANY_SESSIONS', `There are already ${maxSessions} living sessions.`, {
-        hint: 'End one, or raise COTG_MAX_SESSIONS.',
-      });
-    }
-    const ended = reply.sessions.length - reply.sessions.filter(isAlive).length;
-    if (ended >= MAX_ENDED && !reply.sessions.some((session) => session.id === id)) {
-      throw new ApiError('TOO_MANY_SESSIONS', `${ended} ended sessions are still kept.`, {
-        hint: 'Remove some, or lower COTG_DEAD_GRACE.',
-      });
-    }
-    this.#starting.add(id);
-    return { [Symbol.dispose]: () => void this.#starting.delete(id) };
-  }
-
   async restart(id: string, caller: Caller): Promise<Session> {
-    using _place = await this.#takePlace(id);
+    using _place = await this.#places.take(id);
     const { reply } = await this.#options.host.request('restart', {
       sessionId: id,
       env: { ...this.#options.childEnv, COTG_SESSION_ID: id },
