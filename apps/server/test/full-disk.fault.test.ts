@@ -131,13 +131,16 @@ test.runIf(canMount)(
     // Removing needs some space to give more back: nothing that works in the background has taken it.
     expect((await server.api(`/api/sessions/${old.id}?purge=1`, { method: 'DELETE' })).status).toBe(204);
     const again = await eventually(
-      async () => await server.api('/api/sessions', { method: 'POST', body: JSON.stringify({ command: ['seq', '100000'] }) }),
-      (response) => response.status === 201,
+      async () => {
+        const response = await server.api('/api/sessions', { method: 'POST', body: JSON.stringify({ command: ['seq', '100000'] }) });
+        return { status: response.status, answer: await response.text(), storage: await storage(server) };
+      },
+      ({ status }) => status === 201,
       { what: 'there is room for another', timeoutMs: 120_000 },
     );
     // That its programs are gone could be stored at the start, or now at the latest.
     expect(await ended(server, living)).toMatchObject({ state: 'lost' });
-    const fresh = (await again.json()) as Session;
+    const fresh = JSON.parse(again.answer) as Session;
     await ended(server, fresh);
     await eventually(
       () => storage(server),

@@ -15,15 +15,23 @@ import type { TestServer } from '../../../testing/start-server.ts';
 const OTHER_UID = 65_534;
 const isRoot = process.getuid?.() === 0;
 
+/** A folder that every user may pass through. */
+const open = mkdtempSync('/tmp/cotg-open-');
+
 let server: TestServer;
 let session: Session;
 let socketPath: string;
 beforeAll(async () => {
-  server = await startTestServer();
+  // The run's own folder for temporary files may be closed to others: here only our own modes keep them out.
+  chmodSync(open, 0o711);
+  server = await startTestServer({ dataDir: join(open, 'data') });
   session = (await (await server.api('/api/sessions', { method: 'POST', body: JSON.stringify({ command: ['cat'] }) })).json()) as Session;
   socketPath = join(server.dataDir, 'host.sock');
 });
-afterAll(async () => server.close());
+afterAll(async () => {
+  await server.close();
+  rmSync(open, { recursive: true });
+});
 
 /** A frame as packages/pty/src/protocol/framing.ts describes it. */
 function frame(header: string, options: { total?: number; headerBytes?: number } = {}): Buffer {

@@ -1,10 +1,12 @@
 // The page in a real Chromium under another name than this computer's own: over TLS with `cotg cert`, behind nginx, and in plain http, which it says.
-import { rmSync } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import type { Page } from '@playwright/test';
 import { freePort, makeCertificates } from '../../../testing/certificates.ts';
 import { startNginx } from '../../../testing/nginx.ts';
-import { makeDataDir, runCotg, startTestServer } from '../../../testing/start-server.ts';
+import { eventually, makeDataDir, runCotg, startTestServer } from '../../../testing/start-server.ts';
 import { enter, expectText, picture, startSession } from './support/phone.ts';
 import { openTrustingBrowser } from './support/trusting-browser.ts';
 import type { TrustingBrowser } from './support/trusting-browser.ts';
@@ -74,6 +76,13 @@ test('S3, S27, S35: over TLS with the CA of `cotg cert` a phone pairs by the pri
   await expectText(page, 'and again 42');
   await page.reload();
   await expectText(page, 'and again 42');
+  // A command that looks up the certificate in the very moment in which it is replaced would have to be called again.
+  const leaf = new X509Certificate(readFileSync(certificates.certFile)).toString();
+  await eventually(
+    () => readFileSync(join(dataDir, 'server.json'), 'utf8'),
+    (info) => (JSON.parse(info) as { certificate: string }).certificate === leaf,
+    { what: 'the renewed certificate is in use' },
+  );
   expect((await runCotg(['devices', 'revoke-all'], { dataDir, from: 'dist' })).code).toBe(0);
   await expect(page.getByTestId('signed-out')).toBeVisible();
   expect(phone.trouble).toEqual([]);

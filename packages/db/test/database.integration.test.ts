@@ -34,7 +34,7 @@ describe('database files', () => {
     );
     await using catalog = await openTestCatalog();
     expect(strictness(catalog.path)).toEqual(
-      Object.fromEntries(['session', 'device', 'audit', 'instance', 'checkpoint'].map((name) => [name, 1])),
+      Object.fromEntries(['session', 'device', 'audit', 'instance', 'checkpoint', 'login_attempt'].map((name) => [name, 1])),
     );
   });
 

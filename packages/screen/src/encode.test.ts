@@ -38,6 +38,18 @@ function codeOf(action: () => unknown): string {
 }
 
 describe('a stored state', () => {
+  test('holds a cursor that marks without a character before them have pushed beyond the last column, and goes on alike', () => {
+    // Each takes a cell: in the last column, and once more behind it.
+    const text = '\u001b[1;10H\u0301\u001b[m\u20dd';
+    const state = stateAfter(text);
+    expect(state.normal.x).toBe(11);
+    const [first, second] = [makeEmulator(10, 2, 5), makeEmulator(10, 2, 5)];
+    feed(first, Buffer.from(text));
+    restoreScreen(second.terminal, decodeState(encodeState(state)));
+    for (const emulator of [first, second]) feed(emulator, Buffer.from('\u0301\u001b[mand on\u001b7'));
+    expect(stateOf(second)).toEqual(stateOf(first));
+  });
+
   test('has the layout that the table says', () => {
     const state = stateAfter('\u001b[1mAB\u001b[0m 漢\u001b[3');
     const bytes = Buffer.from(encodeState(state));
@@ -158,7 +170,7 @@ describe('what is damaged or hostile is refused with a code', () => {
 
   test.each([
     ['a cursor below the screen', { normal: { ...stateAfter('x').normal, y: 2 } }],
-    ['a cursor right of it', { normal: { ...stateAfter('x').normal, x: 11 } }],
+    ['a cursor right of it', { normal: { ...stateAfter('x').normal, x: 12 } }],
     ['a screen that begins behind its lines', { normal: { ...stateAfter('x').normal, base: 50 } }],
     ['margins the wrong way round', { normal: { ...stateAfter('x').normal, scrollTop: 2, scrollBottom: 1 } }],
     ['an unknown charset', { charsets: { designated: ['B', 'B', 'B', '__proto__'], level: 0, current: 'B' } }],

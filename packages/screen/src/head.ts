@@ -75,18 +75,23 @@ export function headFromJson(json: string): Head {
   };
 }
 
+/**
+ * The cursor's column is the number of columns where the next character wraps, and one more behind a mark that joins nothing: that takes a cell of its
+ * own there without wrapping.
+ */
+const BEYOND_COLS = 1;
+
 function readBuffer(value: unknown, cols: number, rows: number, what: string): BufferHead {
   const buffer = object(value, what);
   const scrollBottom = integer(buffer['scrollBottom'], 0, rows - 1, 'scrollBottom');
   return {
     base: integer(buffer['base'], 0, MAX_LINES, 'base'),
-    // One beyond the last column: the next character wraps.
-    x: integer(buffer['x'], 0, cols, 'x'),
+    x: integer(buffer['x'], 0, cols + BEYOND_COLS, 'x'),
     y: integer(buffer['y'], 0, rows - 1, 'y'),
     scrollTop: integer(buffer['scrollTop'], 0, scrollBottom, 'scrollTop'),
     scrollBottom,
     tabs: list(buffer['tabs'], MAX_COLS + 1, 'tabs').map((column) => integer(column, 0, MAX_COLS, 'tab')),
-    savedX: integer(buffer['savedX'], 0, MAX_COLS, 'savedX'),
+    savedX: integer(buffer['savedX'], 0, MAX_COLS + BEYOND_COLS, 'savedX'),
     savedY: integer(buffer['savedY'], 0, MAX_LINES + MAX_ROWS, 'savedY'),
     savedFg: integer(buffer['savedFg'], 0, UINT32, 'savedFg'),
     savedBg: integer(buffer['savedBg'], 0, UINT32, 'savedBg'),

@@ -150,9 +150,8 @@ export function AddDevice(): JSX.Element {
 }
 
 /** Names that lead whoever opens them to the computer in front of them. */
-function isThisComputer(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
-}
+const THIS_COMPUTER: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
+const isThisComputer = (hostname: string): boolean => THIS_COMPUTER.has(hostname);
 
 /** Drawn here: no service learns the code. Dark on white in any theme, as cameras expect. */
 function QrCode(props: { readonly text: string }): JSX.Element {
