@@ -108,6 +108,9 @@ export async function runCotg(
   return { code, stdout, stderr };
 }
 
+/** Exit code: both had ended already. */
+const NOTHING_SERVES = 4;
+
 export async function startTestServer(options: StartOptions = {}): Promise<TestServer> {
   const from = options.from ?? 'source';
   const dataDir = options.dataDir ?? makeDataDir();
@@ -187,8 +190,11 @@ export async function startTestServer(options: StartOptions = {}): Promise<TestS
     },
     start,
     async close() {
-      await runCotg(['stop', '--all', '--yes'], { dataDir, from, prefix: options.prefix });
+      const stopped = await runCotg(['stop', '--all', '--yes'], { dataDir, from, prefix: options.prefix });
       await server.kill('SIGKILL');
+      // A host that stays is a fault of the command, or of the test: said here, where it is known whose it is.
+      if (stopped.code !== 0 && stopped.code !== NOTHING_SERVES)
+        throw new Error(`cotg stop --all answered ${stopped.code}: ${stopped.stderr}`);
       if (options.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true });
     },
     [Symbol.asyncDispose]: () => server.close(),

@@ -26,7 +26,7 @@ import { certificateWarnings, followCertificate, readCertificate } from './http/
 import { makeTrpcSockets } from './http/trpc-ws.ts';
 import type { Logger } from './log.ts';
 import { isLoopback, isWildcard } from './settings.ts';
-import { processStartTime, readServerInfo, removeServerInfo, writeServerInfo } from './server-info.ts';
+import { blankServerInfo, processStartTime, readServerInfo, writeServerInfo } from './server-info.ts';
 import { HistoryService } from './services/history-service.ts';
 import { openHostLink } from './services/host-link.ts';
 import { ImportService } from './services/import-service.ts';
@@ -106,7 +106,7 @@ export async function startServer(
     if (!lease) throw alreadyServed(dataDir);
     undo.add(() => lease[Symbol.dispose]());
     // Whatever an earlier server noted is not true any more.
-    if (!isReadOnly) removeServerInfo(dataDir.serverInfo);
+    if (!isReadOnly) blankServerInfo(dataDir.serverInfo);
 
     // The port before the host: when it is busy, nothing has been started.
     const http = early ?? (await listen(port));
@@ -283,7 +283,7 @@ export async function startServer(
       }
     };
     noteWhere(certificate?.leaf ?? null);
-    if (!isReadOnly) undo.add(() => removeServerInfo(dataDir.serverInfo));
+    if (!isReadOnly) undo.add(() => blankServerInfo(dataDir.serverInfo));
     if (config.tls && certificate) {
       const following = followCertificate({
         files: config.tls,

@@ -3,14 +3,16 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import type { Session } from '@cotg/api';
-import { eventually, startTestServer } from '../../../testing/start-server.ts';
+import { eventually, runCotg, startTestServer } from '../../../testing/start-server.ts';
 import type { TestServer } from '../../../testing/start-server.ts';
 import { attachViewer } from '../../../testing/viewer.ts';
 
 const MIB = 1024 * 1024;
 const SIZE_MIB = 96;
+const SERVER_INFO = fileURLToPath(new URL('../dist/server-info.js', import.meta.url));
 
 /** A mount in a namespace of one's own needs no root (util-linux), where the kernel allows it. */
 const canMount = spawnSync('unshare', ['-rm', 'sh', '-c', 'mount -t tmpfs none /mnt']).status === 0;
@@ -124,9 +126,12 @@ test.runIf(canMount)(
     const host = await server.hostPid();
     process.kill(host, 'SIGKILL');
     await server.kill('SIGKILL');
+    fill(disk);
     await server.start();
     expect((await rawOf(server, kept)).equals(keptText)).toBe(true);
     expect((await rawOf(server, old)).equals(oldText)).toBe(true);
+    // Whoever makes room does it with the command: it finds the server though nothing new can be written down.
+    expect(await runCotg(['ls'], { dataDir: disk.folder, from: 'dist', prefix: disk.prefix })).toMatchObject({ code: 0 });
 
     // Removing needs some space to give more back: nothing that works in the background has taken it.
     expect((await server.api(`/api/sessions/${old.id}?purge=1`, { method: 'DELETE' })).status).toBe(204);
@@ -158,6 +163,32 @@ test.runIf(canMount)(
     );
   },
   600_000,
+);
+
+test.runIf(canMount)(
+  'F25: where a server is noted keeps its place on a full disk, though others have taken every byte',
+  async () => {
+    using disk = await makeDisk();
+    const note = join(disk.folder, 'server.json');
+    const run = (code: string): string => {
+      const script = `import { blankServerInfo, readServerInfo, writeServerInfo } from ${JSON.stringify(SERVER_INFO)}; ${code}`;
+      const [program, ...before] = [...disk.prefix, process.execPath];
+      const { status, stdout, stderr } = spawnSync(program, [...before, '--input-type=module', '-e', script], { encoding: 'utf8' });
+      if (status !== 0) throw new Error(stderr);
+      return stdout;
+    };
+    const write = (url: string): string =>
+      `writeServerInfo(${JSON.stringify(note)}, { pid: 1, startTime: '1', url: '${url}', certificate: null, version: '1', startedAt: '2026-01-01T00:00:00.000Z' });`;
+    const read = `console.log(readServerInfo(${JSON.stringify(note)})?.url ?? 'none');`;
+    run(write('http://127.0.0.1:1'));
+    fill(disk);
+    expect(run(`blankServerInfo(${JSON.stringify(note)}); ${read}`)).toBe('none\n');
+    fill(disk);
+    expect(run(`${write('http://127.0.0.1:22222')} ${read}`)).toBe('http://127.0.0.1:22222\n');
+    // A shorter one leaves nothing of the longer one.
+    expect(run(`${write('http://127.0.0.1:3')} ${read}`)).toBe('http://127.0.0.1:3\n');
+  },
+  60_000,
 );
 
 /** Starts a command that sees this folder read-only, as a disk that has failed; others see it as before. */

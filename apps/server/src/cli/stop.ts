@@ -6,7 +6,7 @@ import { loadConfig } from '../config.ts';
 import type { Flags } from '../config.ts';
 import { findDataDir } from '../data-dir.ts';
 import type { DataDir } from '../data-dir.ts';
-import { EXIT, StartError, errnoOf } from '../errors.ts';
+import { EXIT, StartError, errnoOf, messageOf } from '../errors.ts';
 import { isSameProcess, readServerInfo } from '../server-info.ts';
 import { leaseIsFree } from './lease-is-free.ts';
 import { VERSION } from '../version.ts';
@@ -61,8 +61,10 @@ async function stopHost(dataDir: DataDir): Promise<boolean> {
       clientVersion: VERSION,
       timeoutMs: STOP_TIMEOUT_MS,
     });
-  } catch {
-    return false; // Nobody listens: there is no host.
+  } catch (error) {
+    // It may have ended just now. One that serves and cannot be reached is not to be taken for none.
+    if (leaseIsFree(dataDir.hostLock)) return false;
+    throw new StartError('HOST_UNREACHABLE', `The host does not answer: ${messageOf(error)}`, { exitCode: EXIT.failed, cause: error });
   }
   await client.request('shutdown', {}, { timeoutMs: HOST_STOP_TIMEOUT_MS });
   await client.close();
