@@ -23,6 +23,8 @@ export interface ScreenViewerOptions {
   readonly sessionId: string;
   readonly cols?: number;
   readonly rows?: number;
+  /** Lines above the screen that it asks for (lines); the server's most by default. */
+  readonly scrollback?: number;
   readonly timings?: { keepAliveIntervalMs?: number; keepAliveTimeoutMs?: number; openTimeoutMs?: number };
 }
 
@@ -70,7 +72,8 @@ export function openScreenViewer(options: ScreenViewerOptions): ScreenViewer {
   const counts = new Map<string, number>();
   const refusals: RefusalReason[] = [];
   let [parsedOffset, holes, lastInput] = [-1, 0, 0];
-  let wish = { cols, rows };
+  const above = options.scrollback === undefined ? {} : { scrollback: options.scrollback };
+  let wish = { cols, rows, ...above };
   const count = (what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1);
   const note = (event: AttachEvent): void => {
     count(event.type);

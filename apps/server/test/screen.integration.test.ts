@@ -8,6 +8,7 @@ import type { AttachEvent, Screen, Session } from '@cotg/api';
 import { decodeState, makeLiveScreen } from '@cotg/screen';
 import { eventually, startTestServer } from '../../../testing/start-server.ts';
 import type { TestServer } from '../../../testing/start-server.ts';
+import { openScreenViewer } from '../../../testing/screen-viewer.ts';
 import { attachViewer } from '../../../testing/viewer.ts';
 
 async function create(server: TestServer, command: readonly string[], more: object = {}): Promise<Session> {
@@ -315,4 +316,40 @@ test('what a program prints is no error of the server: nothing of it is in the l
   expect(screen.lines[0]).toBe('ab end');
   expect(await (await server.api(`/api/sessions/${session.id}/history?format=text`)).text()).toContain('ab end');
   expect(server.output()).not.toContain('xterm');
+});
+
+test('a viewer with fewer lines above its screen shows the right one behind a resize, though its own lines would wrap otherwise', async () => {
+  await using server = await startTestServer();
+  // One line of letters, longer than the screen, and short ones behind it: both what wraps and what comes down again lie above.
+  const script = "printf '%s' {1000..2000}; echo; seq 30; printf '%s' {1000..1100}; exec cat";
+  const session = await create(server, ['bash', '-c', script], { cols: 40, rows: 12 });
+  await settledScreen(server, session.id, '1100');
+  const end = await endOffsetOf(server, session.id);
+  await using sizer = openScreenViewer({ url: server.url, token: server.token, sessionId: session.id, cols: 40, rows: 12 });
+  await sizer.attached();
+  await using viewer = openScreenViewer({ url: server.url, token: server.token, sessionId: session.id, scrollback: 3 });
+  await viewer.attached();
+  const sizes: [cols: number, rows: number][] = [
+    [90, 20],
+    [33, 7],
+    [120, 40],
+    [120, 10],
+  ];
+  for (const [cols, rows] of sizes) {
+    await sizer.want(cols, rows);
+    const screen = await eventually(
+      () => screenOf(server, session.id),
+      (now) => now.cols === cols && now.rows === rows,
+      { what: `the screen is ${cols} columns wide` },
+    );
+    await eventually(
+      () => viewer.grid,
+      (grid) => grid.cols === cols && grid.rows === rows,
+      { what: 'the viewer has that size, too' },
+    );
+    // Without the comparison at a quiet moment, which mends such a screen, too.
+    expect(viewer.hash(), `${cols} columns, ${rows} rows`).toBe(screen.hash);
+    expect(viewer.parsedOffset).toBe(end);
+  }
+  expect(viewer.counts.get('snapshot resync')).toBeUndefined();
 });

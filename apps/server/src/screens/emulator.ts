@@ -45,6 +45,8 @@ export interface Emulator {
   hash(): string;
   /** The terminal's own title. */
   title(): string;
+  /** How many lines are above the screen, that of the normal buffer. */
+  linesAbove(): number;
   rows(format: 'text' | 'ansi'): ScreenRows;
   preview(): string[];
   dispose(): void;
@@ -127,6 +129,7 @@ export function makeEmulator(options: EmulatorOptions): Emulator {
     flushFacts: () => facts.flush(),
     hash: () => hashScreen(terminal),
     title: () => title,
+    linesAbove: () => terminal.buffer.normal.baseY,
     rows: (format) => rowsOf(screen.dump({ scrollback: 0 }), format),
     preview: previewLines,
     dispose() {

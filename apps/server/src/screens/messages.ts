@@ -31,6 +31,8 @@ export interface SnapshotReply extends ScreenPosition {
   readonly cols: number;
   readonly rows: number;
   readonly state: Uint8Array;
+  /** It has every line above the screen that the emulator has. */
+  readonly isWhole: boolean;
   readonly hash: string;
   readonly title: string;
 }

@@ -106,6 +106,7 @@ export class ScreenSession {
       cols: state.cols,
       rows: state.rows,
       state: packState(state),
+      isWhole: emulator.linesAbove() <= scrollback,
       hash: emulator.hash(),
       title: emulator.title(),
     };

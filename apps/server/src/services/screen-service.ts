@@ -128,9 +128,9 @@ export class ScreenService {
     wanted: { readonly minOffset: number; readonly timeoutMs: number } = { minOffset: session.endOffset, timeoutMs: SNAPSHOT_TIMEOUT_MS },
   ): Promise<SnapshotReply> {
     const stored = await this.#current(session);
-    if (stored && scrollback >= FULL_SCROLLBACK) return stored;
-    const fewer = stored && this.#read(session.id, () => packState(withScrollback(unpackState(stored.state), scrollback)));
-    if (stored && fewer) return { ...stored, state: fewer };
+    if (stored && scrollback >= FULL_SCROLLBACK) return { ...stored, isWhole: true };
+    const fewer = stored && this.#read(session.id, () => withFewerLines(stored.state, scrollback));
+    if (stored && fewer) return { ...stored, ...fewer };
     const reply = await this.#ask({ type: 'snapshot', sessionId: session.id, scrollback, ...wanted });
     if (reply.type !== 'snapshot') throw new ApiError('INTERNAL', 'The screens process answered something else.');
     return reply.snapshot;
@@ -373,4 +373,10 @@ export class ScreenService {
   #complain(error: unknown): void {
     this.#options.log.error({ error: messageOf(error) }, 'a screen could not be stored or read');
   }
+}
+
+function withFewerLines(packed: Uint8Array, scrollback: number): { readonly state: Uint8Array; readonly isWhole: boolean } {
+  const state = unpackState(packed);
+  const fewer = withScrollback(state, scrollback);
+  return { state: packState(fewer), isWhole: fewer === state };
 }

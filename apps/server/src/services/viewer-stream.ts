@@ -42,6 +42,7 @@ type SnapshotEvent = Extract<AttachEvent, { type: 'snapshot' }>;
 interface PlacedSnapshot {
   readonly event: SnapshotEvent;
   readonly mark: number;
+  readonly isWhole: boolean;
 }
 
 /** How recent a screen must be, and how long it may take. */
@@ -192,7 +193,7 @@ export class ViewerStream {
     for (const entry of joinOutput(batch, EVENT_BYTES)) {
       // What follows was never stored, but the emulator may have seen it: its screen is better than a hole.
       const isGap = entry.kind === 'mark' && entry.entry.kind === 'gap' && entry.entry.lostBytes > 0;
-      const screen = isGap ? await this.#presentScreen(await look(), 'gap', this.#lines()) : undefined;
+      const screen = isGap ? await this.#presentScreen(await look(), 'gap', this.#lines()) : await this.#resized(entry);
       if (screen) {
         yield* this.#replace(screen);
         return;
@@ -205,6 +206,23 @@ export class ViewerStream {
       yield this.#place(event, entry.kind === 'output');
       if (viewer.signal.aborted) return;
     }
+  }
+
+  /**
+   * A change of size brings lines down from above the screen and wraps them anew. Where they are missing the viewer cannot do that itself: it
+   * gets the screen as it is behind the change, or as soon as things have settled. Undefined for all else.
+   */
+  async #resized(entry: StreamEntry): Promise<PlacedSnapshot | undefined> {
+    const { viewer, look } = this.#options;
+    if (entry.kind !== 'mark' || entry.entry.kind !== 'resize' || !viewer.hasFewerLines) return undefined;
+    const { mark, offset } = entry.entry;
+    const screen = await this.#presentScreen(await look(), 'behind', this.#linesInPassing(), {
+      minOffset: offset,
+      timeoutMs: SKIP_TIMEOUT_MS,
+    });
+    if (screen && screen.mark >= mark) return screen;
+    this.#lacksLines = true;
+    return undefined;
   }
 
   /** How long (ms) nothing follows a screen that was sent instead of output: it was the last thing that was sent. */
@@ -228,11 +246,9 @@ export class ViewerStream {
 
   /** The present screen for a viewer that its link keeps behind; undefined when the emulator is not ahead of it. */
   async #skip(): Promise<PlacedSnapshot | undefined> {
-    const { viewer, look } = this.#options;
-    const { flow } = viewer;
+    const { look } = this.#options;
     const session = await look();
-    const wanted = this.#lines();
-    const lines = (flow.bytesPerSecond ?? Infinity) >= QUICK_LINK ? wanted : 0;
+    const lines = this.#linesInPassing();
     // At least half of what is too far: less would be skipped again and again.
     const minOffset = Math.min(session.endOffset, this.#position.offset + Math.ceil(this.#farBytes() / 2));
     const snapshot = await this.#presentScreen(session, 'behind', lines, { minOffset, timeoutMs: SKIP_TIMEOUT_MS });
@@ -240,7 +256,7 @@ export class ViewerStream {
       this.#nextSkipMs = performance.now() + SKIP_TIMEOUT_MS;
       return undefined;
     }
-    if (lines < wanted) this.#lacksLines = true;
+    if (lines < this.#lines()) this.#lacksLines = true;
     return snapshot;
   }
 
@@ -253,10 +269,11 @@ export class ViewerStream {
     yield* this.#replace(snapshot);
   }
 
-  async *#replace({ event, mark }: PlacedSnapshot): AsyncGenerator<PlacedEvent> {
+  async *#replace({ event, mark, isWhole }: PlacedSnapshot): AsyncGenerator<PlacedEvent> {
     this.#position = { offset: event.offset, mark };
     this.#run = event.run;
     this.#screenBytes = event.state.length;
+    this.#options.viewer.hasFewerLines = !isWhole;
     this.#options.viewer.flow.sent(event.offset, event.state.length);
     yield this.#place(event);
     // That it has ended may be among what the screen stands for, and nobody else tells: the screen may be younger than any look before it.
@@ -287,6 +304,11 @@ export class ViewerStream {
     return Math.min(this.#options.request.scrollback ?? MAX_SCROLLBACK_LINES, MAX_SCROLLBACK_LINES);
   }
 
+  /** In the middle of a flood: on a slow link none, they come when it is over. */
+  #linesInPassing(): number {
+    return (this.#options.viewer.flow.bytesPerSecond ?? Infinity) >= QUICK_LINK ? this.#lines() : 0;
+  }
+
   /** The screen as it is; when it cannot be had, the one at the first kept byte, and everything behind it as bytes. */
   async #snapshot(session: HostSession, reason: SnapshotEvent['reason']): Promise<PlacedSnapshot> {
     const { viewer, host } = this.#options;
@@ -295,7 +317,7 @@ export class ViewerStream {
     const { reply, body } = await host.request('base', { sessionId: session.id });
     const { offset, mark, run, cols, rows, version } = reply.base ?? { ...session, offset: 0, mark: 0, run: 1, version: '' };
     const state = version === EMULATOR_VERSION ? body : new Uint8Array(0);
-    return { event: { type: 'snapshot', offset, run, cols, rows, state, reason }, mark };
+    return { event: { type: 'snapshot', offset, run, cols, rows, state, reason }, mark, isWhole: true };
   }
 
   /** Undefined when the screens process cannot give it in time. */
@@ -307,8 +329,8 @@ export class ViewerStream {
   ): Promise<PlacedSnapshot | undefined> {
     const { screens, log } = this.#options;
     try {
-      const { offset, cols, rows, state, run, mark } = await screens.snapshot(session, lines, wanted);
-      return { event: { type: 'snapshot', offset, run, cols, rows, state, reason }, mark };
+      const { offset, cols, rows, state, run, mark, isWhole } = await screens.snapshot(session, lines, wanted);
+      return { event: { type: 'snapshot', offset, run, cols, rows, state, reason }, mark, isWhole };
     } catch (error) {
       const words = [{ session: session.id, error: messageOf(error) }, 'no screen to show; going on with what is kept'] as const;
       if (wanted) log.debug(...words);

@@ -10,17 +10,21 @@ export class Viewer {
   readonly flow: FlowWindow;
   /** It may set the size. */
   readonly maySize: boolean;
+  /** The emulator has lines above the screen that this one was not sent: after a change of size each would show something else. */
+  hasFewerLines: boolean;
   readonly #ended = new AbortController();
   #notes: AttachEvent[] = [];
   #wake: (() => void) | undefined;
   #woken = false;
   #resync = false;
 
-  /** `earlier`: what was learnt of this viewer's link. */
-  constructor(id: string, options: { readonly maySize: boolean; readonly earlier?: FlowWindow | undefined }) {
+  /** `earlier`: its attachment before this one, which taught what its link is like. */
+  constructor(id: string, options: { readonly maySize: boolean; readonly earlier?: Viewer | undefined }) {
     this.id = id;
     this.maySize = options.maySize;
-    this.flow = new FlowWindow({ earlier: options.earlier });
+    this.flow = new FlowWindow({ earlier: options.earlier?.flow });
+    // It may go on with the screen that it has.
+    this.hasFewerLines = options.earlier?.hasFewerLines ?? false;
   }
 
   get signal(): AbortSignal {

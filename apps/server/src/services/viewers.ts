@@ -1,19 +1,18 @@
 // Owns who looks at one session: its viewers, which of them sets the size, and the feed they share. No transports.
 import type { AttachEvent } from '@cotg/api';
-import type { FlowWindow } from './flow-window.ts';
 import { SessionFeed } from './session-feed.ts';
 import type { HostLink } from './host-link.ts';
 import { Viewer } from './viewer.ts';
 
-/** Viewers whose links are remembered for a session. */
-const MAX_FLOWS = 64;
+/** Viewers that are remembered for a session, some hundred bytes each. */
+const MAX_EARLIER = 64;
 
 export class SessionViewers {
   readonly feed: SessionFeed;
   /** In order of arrival. */
   readonly #viewers = new Map<string, Viewer>();
-  /** Of viewers that were here, newest last: somebody who comes back has most likely the same link. */
-  readonly #flows = new Map<string, FlowWindow>();
+  /** The newest attachment of each, newest last: somebody who comes back has most likely the same link and screen. */
+  readonly #earlier = new Map<string, Viewer>();
   #controller: string | null = null;
 
   constructor(host: HostLink, sessionId: string) {
@@ -35,11 +34,11 @@ export class SessionViewers {
   /** A viewer that attaches again replaces its own older attachment, whose socket may be dead without knowing. */
   add(viewerId: string, maySize: boolean): Viewer {
     this.#viewers.get(viewerId)?.end();
-    const viewer = new Viewer(viewerId, { maySize, earlier: this.#flows.get(viewerId) });
-    this.#flows.delete(viewerId);
-    this.#flows.set(viewerId, viewer.flow);
-    const [oldest] = this.#flows.keys();
-    if (this.#flows.size > MAX_FLOWS && oldest !== undefined) this.#flows.delete(oldest);
+    const viewer = new Viewer(viewerId, { maySize, earlier: this.#earlier.get(viewerId) });
+    this.#earlier.delete(viewerId);
+    this.#earlier.set(viewerId, viewer);
+    const [oldest] = this.#earlier.keys();
+    if (this.#earlier.size > MAX_EARLIER && oldest !== undefined) this.#earlier.delete(oldest);
     this.#viewers.delete(viewerId);
     this.#viewers.set(viewerId, viewer);
     // Whoever may only look never sets the size.
