@@ -125,7 +125,7 @@ export function openScreenViewer(options: ScreenViewerOptions): ScreenViewer {
     onInterrupted: () => queue.cut(),
     onFailed: (error) => {
       count('failed');
-      queue.clear();
+      queue.end();
       throw error;
     },
     onHole: () => {
@@ -179,7 +179,7 @@ export function openScreenViewer(options: ScreenViewerOptions): ScreenViewer {
     async [Symbol.asyncDispose]() {
       clearInterval(expire);
       stream.stop();
-      queue.clear();
+      queue.leave();
       await client.close();
       screen.dispose();
       swallowed.dispose();

@@ -10,7 +10,7 @@ import type { JSX } from 'solid-js';
 import { useConnection } from '../api/connection.ts';
 import { createSession } from '../session/create-session.ts';
 import type { OpenSession, SessionPhase } from '../session/create-session.ts';
-import type { RefusalReason } from '../session/input-queue.ts';
+import { refusalText } from '../session/refusal-words.ts';
 import { endSentence } from '../session/session-words.ts';
 import type { Stored } from '../settings/stored.ts';
 import { checkEmulator } from '../terminal/check-emulator.ts';
@@ -33,14 +33,6 @@ import { endQuestion, removeQuestion } from './questions.ts';
 
 /** Replaced as soon as the true grid is known. */
 const FIRST_GRID: Size = { cols: 80, rows: 24 };
-
-const REFUSALS: Readonly<Record<RefusalReason, string>> = {
-  'not-connected': 'Not connected: that was not typed.',
-  'too-much': 'Too much at once: that was not typed.',
-  'not-allowed': 'This device may only look.',
-  failed: 'That could not be typed.',
-  unknown: 'The connection broke: the last keys may not have been typed.',
-};
 
 export interface SessionPageProps {
   readonly sessionId: string;
@@ -66,7 +58,7 @@ export function SessionPage(props: SessionPageProps): JSX.Element {
   const { mayType } = connection;
   /** Says so when it may not. */
   const mayTypeHere = (): boolean => {
-    if (!mayType()) toasts.show(REFUSALS['not-allowed']);
+    if (!mayType()) toasts.show(refusalText('not-allowed', 1));
     return mayType();
   };
   const matches = (query: string): boolean => window.matchMedia(query).matches;
@@ -97,7 +89,7 @@ export function SessionPage(props: SessionPageProps): JSX.Element {
         isNewPage: takeIsNewPage(),
         onReturn: (text) => toasts.show(text),
         onCut: () => toasts.hide(),
-        onRefused: (reason) => toasts.show(REFUSALS[reason]),
+        onRefused: (reason, characters) => toasts.show(refusalText(reason, characters)),
       }),
     );
     // It takes some milliseconds: while the first screen is under way nobody waits for them.

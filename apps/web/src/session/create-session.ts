@@ -10,7 +10,7 @@ import type { Stored } from '../settings/stored.ts';
 import { AttachStream } from './attach-stream.ts';
 import type { Hello, SessionFact, TerminalPort } from './attach-stream.ts';
 import { InputQueue } from './input-queue.ts';
-import type { RefusalReason } from './input-queue.ts';
+import type { OnFate, RefusalReason } from './input-queue.ts';
 import { returnNotice } from './return-notice.ts';
 import { failureText, makeStreamApi, sendInput } from './session-api.ts';
 import { unpackState } from './unpack-state.ts';
@@ -54,9 +54,9 @@ export interface OpenSession {
   readonly holes: Accessor<number>;
   /** Counts what the program rang or asked for attention while this page looks. */
   readonly bells: Accessor<number>;
-  /** False when nothing of it will be typed; why was told by `onRefused`. */
-  type(text: string): boolean;
-  typeBytes(bytes: string): boolean;
+  /** False when nothing of it will be typed; why was told by `onRefused`. `onFate` learns once what became of it. */
+  type(text: string, onFate?: OnFate): boolean;
+  typeBytes(bytes: string, onFate?: OnFate): boolean;
   /** The grid that fits this page now. */
   want(grid: Grid): void;
   /** From now on this page sets the size, and it is the one that fits. */
@@ -76,7 +76,8 @@ export interface OpenSessionOptions {
   readonly onReturn: (text: string) => void;
   /** What was said about being connected holds no longer. */
   readonly onCut: () => void;
-  readonly onRefused: (reason: RefusalReason) => void;
+  /** `characters`: how many, the last ones of what was typed. */
+  readonly onRefused: (reason: RefusalReason, characters: number) => void;
 }
 
 export function createSession(options: OpenSessionOptions): OpenSession {
@@ -134,7 +135,7 @@ export function createSession(options: OpenSessionOptions): OpenSession {
     onSize: (cols, rows) => setGrid({ cols, rows }),
     onInterrupted: () => interrupt(),
     onFailed: (error) => {
-      queue.clear();
+      queue.end();
       stored.forget(sessionId);
       setFailure(failureText(error));
     },
@@ -163,7 +164,7 @@ export function createSession(options: OpenSessionOptions): OpenSession {
         setEnd(undefined);
         return;
       case 'exit':
-        queue.clear();
+        // What was sent learns by its own answer whether it came before the end.
         setEnd({ state: fact.state, code: fact.code, signal: fact.signal, reason: fact.reason });
         return;
       case 'gap':
@@ -243,9 +244,7 @@ export function createSession(options: OpenSessionOptions): OpenSession {
     clearTimeout(resizeTimer);
     window.removeEventListener('pagehide', rememberSeen);
     stream.stop();
-    // What is under way arrives; what has not left yet in a cut never will.
-    if (!isAttached() && queue.pending > 0) options.onRefused('not-connected');
-    queue.clear();
+    queue.leave();
   });
   stream.start();
 
@@ -262,8 +261,8 @@ export function createSession(options: OpenSessionOptions): OpenSession {
     parsedOffset,
     holes,
     bells,
-    type: (text) => end() === undefined && queue.type(text),
-    typeBytes: (bytes) => end() === undefined && queue.typeBytes(btoa(bytes)),
+    type: (text, onFate) => end() === undefined && queue.type(text, onFate),
+    typeBytes: (bytes, onFate) => end() === undefined && queue.typeBytes(btoa(bytes), onFate),
     want: (next) => {
       wish = next;
       askForSize();

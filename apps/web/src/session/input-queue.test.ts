@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { InputQueue } from './input-queue.ts';
-import type { InputContent, RefusalReason, SendOutcome } from './input-queue.ts';
+import type { InputContent, InputFate, RefusalReason, SendOutcome } from './input-queue.ts';
 
 /** What the host does with inputs: applies each number once, in order. The wire in between can be cut. */
 class Ledger {
@@ -27,11 +27,17 @@ class Ledger {
 
   #apply(n: number, text: string): SendOutcome {
     if (n > this.lastInput + 1) return { kind: 'gap' };
-    if (n === this.lastInput + 1) {
+    const isDuplicate = n <= this.lastInput;
+    if (!isDuplicate) {
       this.typed += text;
       this.lastInput = n;
     }
-    return { kind: 'applied', lastInput: this.lastInput };
+    return { kind: 'applied', lastInput: this.lastInput, isDuplicate };
+  }
+
+  /** A sending that lay in a buffer takes effect. */
+  late(n: number, text: string): void {
+    this.#apply(n, text);
   }
 }
 
@@ -44,16 +50,20 @@ function lost(signal: AbortSignal): Promise<SendOutcome> {
 function setUp() {
   const ledger = new Ledger();
   const refused: RefusalReason[] = [];
+  const refusedCharacters: number[] = [];
   let outOfStep = 0;
   const queue = new InputQueue({
     send: ledger.send,
-    onRefused: (reason) => refused.push(reason),
+    onRefused: (reason, characters) => {
+      refused.push(reason);
+      refusedCharacters.push(characters);
+    },
     onOutOfStep: () => {
       outOfStep += 1;
     },
     now: () => Date.now(),
   });
-  return { ledger, refused, queue, outOfStep: () => outOfStep };
+  return { ledger, refused, refusedCharacters, queue, outOfStep: () => outOfStep };
 }
 
 const settled = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
@@ -215,9 +225,9 @@ test('a key that hung in the air while the phone slept is not typed hours later,
   queue.cut();
   ledger.behave(() => 'deliver');
   queue.open(0);
-  expect(refused).toEqual(['not-connected']);
   queue.type('n');
   await settled();
+  expect(refused).toEqual(['not-connected']);
   expect(ledger.typed).toBe('n');
   expect(ledger.lastInput).toBe(2);
 });
@@ -258,13 +268,14 @@ test('a device that may only look is told so, and nothing stays behind', async (
   expect(queue.pending).toBe(0);
 });
 
-test('input to an ended session is dropped without a word: the page says that it ended', async () => {
-  const { ledger, queue, refused } = setUp();
-  ledger.behave(() => ({ kind: 'ended' }));
+test('what comes too late for a program that has ended is said to be not typed', async () => {
+  const { ledger, queue, refused, refusedCharacters } = setUp();
+  ledger.behave((n) => (n === 1 ? 'deliver' : { kind: 'ended' }));
   queue.open(0);
-  queue.type('a');
+  for (const key of 'abc') queue.type(key);
   await settled();
-  expect(refused).toEqual([]);
+  expect(ledger.typed).toBe('a');
+  expect([refused, refusedCharacters]).toEqual([['ended'], [2]]);
   expect(queue.pending).toBe(0);
 });
 
@@ -279,4 +290,135 @@ test('bytes are sent as bytes, in their place among texts', async () => {
   await settled();
   expect(ledger.typed).toBe('a\u00ffb');
   expect(ledger.sendings.map(({ text }) => text)).toEqual(['a', '\u00ff', 'b']);
+});
+
+test('a paste is sent in small pieces until answers show that the link is quick', async () => {
+  const { ledger, queue } = setUp();
+  ledger.behave(() => 'hold');
+  queue.open(0);
+  queue.type('x'.repeat(200_000));
+  await settled();
+  expect(ledger.sendings.map(({ text }) => text.length)).toEqual([4096]);
+  ledger.behave(() => 'deliver');
+  queue.cut();
+  queue.open(0);
+  await settled();
+  expect(ledger.typed.length).toBe(200_000);
+  expect(ledger.sendings.at(-2)?.text.length).toBe(16 * 1024);
+});
+
+test('on a link of 8 kB/s nothing larger than it carries in two seconds is under way at a time', async () => {
+  const { queue } = setUp();
+  const text = 'x'.repeat(100_000);
+  let [underWay, most, typed, freeAt, lastInput] = [0, 0, 0, 0, 0];
+  const slow = new InputQueue({
+    send: async (n, content) => {
+      const bytes = 'data' in content ? content.data.length : 0;
+      underWay += bytes;
+      most = Math.max(most, underWay);
+      freeAt = Math.max(freeAt, Date.now()) + bytes / 8;
+      await new Promise((resolve) => setTimeout(resolve, freeAt + 150 - Date.now()));
+      underWay -= bytes;
+      typed += bytes;
+      lastInput = n;
+      return { kind: 'applied', lastInput, isDuplicate: false };
+    },
+    onRefused: () => expect.unreachable(),
+    onOutOfStep: () => expect.unreachable(),
+    now: () => Date.now(),
+  });
+  slow.open(0);
+  slow.type('k');
+  await vi.advanceTimersByTimeAsync(1000);
+  slow.type(text);
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(typed).toBe(text.length + 1);
+  expect(most).toBeLessThan(16_000);
+  expect(queue.pending).toBe(0);
+});
+
+test('a paste whose rest is given up after a long cut is ended all the same, before anything that is typed later', async () => {
+  const { ledger, queue, refused } = setUp();
+  const fates: InputFate[] = [];
+  const paste = `\u001b[200~${'0123456789abcdef'.repeat(2048)}\u001b[201~`;
+  queue.open(0);
+  ledger.behave((n) => (n <= 2 ? 'deliver' : 'lose-request'));
+  queue.type(paste, (fate) => fates.push(fate));
+  await settled();
+  queue.cut();
+  await vi.advanceTimersByTimeAsync(20_000);
+  queue.expire();
+  ledger.behave(() => 'deliver');
+  queue.open(ledger.lastInput);
+  queue.type('ls\r');
+  await settled();
+  expect(ledger.typed.endsWith('\u001b[201~ls\r')).toBe(true);
+  expect(paste.startsWith(ledger.typed.slice(0, -9))).toBe(true);
+  expect(ledger.typed.length).toBeGreaterThan(1000);
+  expect(refused.every((reason) => reason === 'not-connected')).toBe(true);
+  expect(fates).toEqual(['partly']);
+});
+
+test('a paste of which nothing was typed is not ended', async () => {
+  const { ledger, queue } = setUp();
+  queue.open(0);
+  ledger.behave(() => 'lose-request');
+  queue.type(`\u001b[200~${'x'.repeat(10_000)}\u001b[201~`);
+  await settled();
+  queue.cut();
+  await vi.advanceTimersByTimeAsync(20_000);
+  ledger.behave(() => 'deliver');
+  queue.open(0);
+  await settled();
+  queue.type('ls');
+  await settled();
+  expect(ledger.typed).toBe('ls');
+});
+
+test('keys that a stopped server types after all are not said to be lost, and those behind them are', async () => {
+  const { ledger, queue, refused, refusedCharacters } = setUp();
+  const fates: (InputFate | undefined)[] = [];
+  queue.open(0);
+  ledger.behave(() => 'hold');
+  Array.from('abcdefghij').forEach((key, index) => queue.type(key, (fate) => (fates[index] = fate)));
+  await settled();
+  await vi.advanceTimersByTimeAsync(5000);
+  queue.cut();
+  await vi.advanceTimersByTimeAsync(11_000);
+  queue.expire();
+  expect([refused, refusedCharacters]).toEqual([['not-connected'], [2]]);
+  await vi.advanceTimersByTimeAsync(5000);
+  // It goes on: a new connection is greeted before it has read what the old one brought.
+  ledger.behave(() => 'deliver');
+  queue.open(0);
+  for (let n = 1; n <= 5; n += 1) ledger.late(n, 'abcdefgh'[n - 1] ?? '');
+  await settled();
+  expect(ledger.typed).toBe('abcde');
+  const [typed, not] = ['typed' as const, 'not-typed' as const];
+  expect(fates).toEqual([typed, typed, typed, typed, typed, not, not, not, not, not]);
+  expect(refusedCharacters).toEqual([2, 3]);
+});
+
+test('each input learns once what became of it', async () => {
+  const { ledger, queue } = setUp();
+  const fates: string[] = [];
+  const type = (text: string): boolean => queue.type(text, (fate) => fates.push(`${text}: ${fate}`));
+  queue.open(0);
+  type('a');
+  await settled();
+  ledger.behave(() => 'lose-answer');
+  type('b');
+  await settled();
+  queue.cut();
+  ledger.behave(() => 'deliver');
+  queue.open(ledger.lastInput);
+  type('c');
+  await settled();
+  ledger.behave(() => 'hold');
+  type('d');
+  await settled();
+  queue.cut();
+  type('e');
+  queue.leave();
+  expect(fates).toEqual(['a: typed', 'b: typed', 'c: typed', 'd: unknown', 'e: not-typed']);
 });

@@ -1,11 +1,8 @@
 // Owns text on its way to the program: what a paste becomes, and pieces that fit one input. Pure.
 
-/** One input. The server takes 64 KiB of text; less keeps a keystroke behind a paste quick. */
-export const MAX_PIECE_BYTES = 16 * 1024;
-
 /** xterm ctlseqs "bracketed paste mode": what stands between these is not typed but pasted. 0x9b is CSI in one character. */
-const PASTE_START = '\u001b[200~';
-const PASTE_END = '\u001b[201~';
+export const PASTE_START = '\u001b[200~';
+export const PASTE_END = '\u001b[201~';
 // oxlint-disable-next-line no-control-regex -- control characters are what this is about.
 const BRACKETS = /(?:\u001b\[|\u009b)20[01]~/g;
 /** All but tab and Enter: a key is pressed, a pasted one would act without anybody having pressed it (Ctrl+C, Escape, Ctrl+D). */
@@ -35,7 +32,7 @@ export function utf8Length(text: string): number {
 }
 
 /** Pieces of at most `maxBytes` of UTF-8, in order, none of them cut inside a character; none for empty text. */
-export function splitText(text: string, maxBytes: number = MAX_PIECE_BYTES): readonly string[] {
+export function splitText(text: string, maxBytes: number): readonly string[] {
   const pieces: string[] = [];
   let [from, at, bytes] = [0, 0, 0];
   for (const character of text) {

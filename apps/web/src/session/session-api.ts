@@ -50,8 +50,8 @@ export async function sendInput(
 ): Promise<SendOutcome> {
   try {
     const { sessionId, viewerId, n } = input;
-    const { lastInput } = await client.api.session.input.mutate({ sessionId, viewerId, n, ...content }, { signal });
-    return { kind: 'applied', lastInput };
+    const { lastInput, applied } = await client.api.session.input.mutate({ sessionId, viewerId, n, ...content }, { signal });
+    return { kind: 'applied', lastInput, isDuplicate: applied === 'duplicate' };
   } catch (error) {
     return outcomeOf(errorCodeOf(error));
   }
