@@ -45,6 +45,8 @@ export interface ScreenViewer extends AsyncDisposable {
   /** Of the screen, as the emulator of the server makes it. */
   hash(): string;
   readonly grid: { readonly cols: number; readonly rows: number };
+  /** It sets the size. */
+  readonly isController: boolean;
   type(text: string): boolean;
   /** The grid this viewer would like: sent at once, refused unless it sets the size. */
   want(cols: number, rows: number): Promise<void>;
@@ -72,6 +74,7 @@ export function openScreenViewer(options: ScreenViewerOptions): ScreenViewer {
   const counts = new Map<string, number>();
   const refusals: RefusalReason[] = [];
   let [parsedOffset, holes, lastInput] = [-1, 0, 0];
+  let isController = false;
   const above = options.scrollback === undefined ? {} : { scrollback: options.scrollback };
   let wish = { cols, rows, ...above };
   const count = (what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1);
@@ -113,8 +116,11 @@ export function openScreenViewer(options: ScreenViewerOptions): ScreenViewer {
     },
     unpack: unpackState,
     wish: () => wish,
+    sized: () => (isController ? viewerId : undefined),
     onFact: (fact) => {
+      if (fact.type === 'control') isController = fact.viewerId === viewerId;
       if (fact.type !== 'hello') return;
+      isController = fact.controller === viewerId;
       ({ lastInput } = fact);
       queue.open(lastInput);
     },
@@ -145,6 +151,9 @@ export function openScreenViewer(options: ScreenViewerOptions): ScreenViewer {
       return holes;
     },
     refusals,
+    get isController() {
+      return isController;
+    },
     get pendingInputs() {
       return queue.pending;
     },

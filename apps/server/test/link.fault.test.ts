@@ -225,6 +225,53 @@ test('F50: a link that goes silent without closing: both sides notice, and someb
   );
 }, 240_000);
 
+test('F54: the size stays with whoever set it: over a cut, and over a restart of the server though the other one is back first', async () => {
+  await using behind = await startBehindProxy();
+  const { server, proxy, url } = behind;
+  const id = await create(server, `trap 'echo resized' WINCH; while :; do read -r -t 1; done`);
+  await using phone = openScreenViewer({ url, token: server.token, sessionId: id, cols: 60, rows: 20 });
+  await phone.attached();
+  await using desk = openScreenViewer({ url: server.url, token: server.token, sessionId: id, cols: 150, rows: 50 });
+  await desk.attached();
+  // A script that only listens has no size to set.
+  await using script = attachViewer({ url: server.url, token: server.token, sessionId: id });
+  await script.attached();
+  const hellos = (): number => phone.counts.get('hello') ?? 0;
+  const back = (count: number): Promise<number> =>
+    eventually(hellos, (now) => now === count, { what: `hello number ${count}`, timeoutMs: 60_000 });
+  expect(phone.grid).toEqual({ cols: 60, rows: 20 });
+  const marks = (await get(server, id)).cols;
+
+  proxy.cut();
+  await back(2);
+  expect((await get(server, id)).cols).toBe(marks);
+  expect(phone.isController).toBe(true);
+
+  // The phone comes a moment later.
+  proxy.setTarget(1);
+  await server.kill('SIGKILL');
+  await server.start();
+  await eventually(
+    () => desk.counts.get('hello'),
+    (hellos) => hellos === 2,
+    { what: 'the other one is back', timeoutMs: 60_000 },
+  );
+  proxy.setTarget(server.port);
+  await back(3);
+  await eventually(
+    () => [phone.isController, desk.isController] as const,
+    ([isPhone, isDesk]) => isPhone && !isDesk,
+    { what: 'the size is the phone’s again' },
+  );
+  await eventually(
+    () => [phone.grid, desk.grid],
+    (grids) => grids.every(({ cols, rows }) => cols === 60 && rows === 20),
+    { what: 'both show its grid' },
+  );
+  // The first size was a resize, too: none came behind it.
+  expect((await rawOf(server, id)).match(/resized/g)?.length ?? 0).toBeLessThanOrEqual(1);
+}, 240_000);
+
 test(`F51: ${STORM_CLIENTS} clients come back at once after the server was killed: all are back in time, at a bounded cost`, async () => {
   await using server = await startTestServer({ from: 'dist' });
   const id = await create(server, 'echo here; exec cat');

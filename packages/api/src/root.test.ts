@@ -22,7 +22,7 @@ function contextFor(caller: Caller): ApiContext {
     system: unreachable,
     pairing: unreachable,
     devices: unreachable,
-    backlog: { bufferedBytes: () => 0 },
+    backlog: { bufferedBytes: () => 0, isOpen: () => true },
     limits: { call: () => undefined, openStream: () => ({ [Symbol.dispose]: () => undefined }) },
   } as unknown as ApiContext;
 }

@@ -82,7 +82,8 @@ export function makeTrpcSockets(options: {
     createContext: ({ req, res }): ApiContext => {
       const known = callers.get(req);
       if (!known) throw new ApiError('UNAUTHORIZED', 'Not signed in.');
-      return { ...context, caller: known.caller, backlog: { bufferedBytes: () => res.bufferedAmount }, limits: known.account };
+      const backlog = { bufferedBytes: () => res.bufferedAmount, isOpen: () => res.readyState === res.OPEN };
+      return { ...context, caller: known.caller, backlog, limits: known.account };
     },
     onError: ({ error, path }) => {
       // What a stream throws later comes wrapped: ours are refusals, not failures.

@@ -32,6 +32,7 @@ import { ScriptInput } from './script-input.ts';
 import { ANSWERING, NOT_ANSWERING, PAUSED, RESUMED } from './notices.ts';
 import { ViewerStream } from './viewer-stream.ts';
 import type { Screens } from './viewer-stream.ts';
+import { CONTROL_GRACE_MS } from './size-control.ts';
 import { SessionViewers } from './viewers.ts';
 
 /** A tab that reloads comes back within this; the feed is kept meanwhile. */
@@ -46,6 +47,7 @@ export interface OutputServiceOptions {
 
 export class OutputService implements OutputPort {
   readonly #options: OutputServiceOptions;
+  readonly #startedAt = Date.now();
   readonly #sessions = new Map<string, SessionViewers>();
   readonly #lingering = new Map<string, ReturnType<typeof setTimeout>>();
   readonly #stop: (() => void)[];
@@ -127,8 +129,9 @@ export class OutputService implements OutputPort {
 
   async *attach(request: Attach, caller: Caller, backlog: Backlog, signal: AbortSignal): AsyncGenerator<PlacedEvent> {
     const session = await this.#hostSession(request.sessionId);
-    const viewers = this.#acquire(request.sessionId);
-    const viewer = viewers.add(request.viewerId, may(caller, 'type'));
+    const viewers = this.#acquire(session);
+    const hasSize = request.cols !== undefined && request.rows !== undefined;
+    const viewer = viewers.add(request.viewerId, { maySize: hasSize && may(caller, 'type'), sized: request.sized });
     const onAbort = (): void => viewer.end();
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) viewer.end();
@@ -158,7 +161,7 @@ export class OutputService implements OutputPort {
       }
     } finally {
       signal.removeEventListener('abort', onAbort);
-      viewers.remove(viewer);
+      viewers.remove(viewer, !backlog.isOpen());
       this.#release(request.sessionId, viewers);
       this.#options.viewersChanged(request.sessionId);
     }
@@ -240,12 +243,14 @@ export class OutputService implements OutputPort {
     return session;
   }
 
-  #acquire(sessionId: string): SessionViewers {
+  #acquire({ id: sessionId, createdAt }: HostSession): SessionViewers {
     clearTimeout(this.#lingering.get(sessionId));
     this.#lingering.delete(sessionId);
     let viewers = this.#sessions.get(sessionId);
     if (!viewers) {
-      viewers = new SessionViewers(this.#options.host, sessionId);
+      // Only a session that is older than this server had viewers before it.
+      const returnForMs = createdAt < this.#startedAt ? this.#startedAt + CONTROL_GRACE_MS - Date.now() : 0;
+      viewers = new SessionViewers(this.#options.host, sessionId, returnForMs);
       this.#sessions.set(sessionId, viewers);
     }
     return viewers;

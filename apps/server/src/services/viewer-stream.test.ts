@@ -49,7 +49,7 @@ function setUp(screenBytes: number, { ends = false } = {}): { viewer: Viewer; st
         },
       },
     },
-    backlog: { bufferedBytes: () => 0 },
+    backlog: { bufferedBytes: () => 0, isOpen: () => true },
     host: { request: async () => ({ reply: { lastInput: 0 } }) },
     screens: {
       snapshot: async () => {

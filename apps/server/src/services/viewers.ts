@@ -2,6 +2,7 @@
 import type { AttachEvent } from '@cotg/api';
 import { SessionFeed } from './session-feed.ts';
 import type { HostLink } from './host-link.ts';
+import { SizeControl } from './size-control.ts';
 import { Viewer } from './viewer.ts';
 
 /** Viewers that are remembered for a session, some hundred bytes each. */
@@ -13,9 +14,15 @@ export class SessionViewers {
   readonly #viewers = new Map<string, Viewer>();
   /** The newest attachment of each, newest last: somebody who comes back has most likely the same link and screen. */
   readonly #earlier = new Map<string, Viewer>();
-  #controller: string | null = null;
+  readonly #control: SizeControl;
 
-  constructor(host: HostLink, sessionId: string) {
+  /** `returnForMs`: as of SizeControl. */
+  constructor(host: HostLink, sessionId: string, returnForMs: number) {
+    this.#control = new SizeControl({
+      present: () => [...this.#viewers.values()].map(({ id, maySize }) => ({ id, isAble: maySize })),
+      changed: (viewerId) => this.noteAll({ type: 'control', viewerId }),
+      returnForMs,
+    });
     this.feed = new SessionFeed(host, sessionId, { changed: () => this.wakeAll() });
   }
 
@@ -24,15 +31,18 @@ export class SessionViewers {
   }
 
   get controller(): string | null {
-    return this.#controller;
+    return this.#control.controller;
   }
 
   get(viewerId: string): Viewer | undefined {
     return this.#viewers.get(viewerId);
   }
 
-  /** A viewer that attaches again replaces its own older attachment, whose socket may be dead without knowing. */
-  add(viewerId: string, maySize: boolean): Viewer {
+  /**
+   * A viewer that attaches again replaces its own older attachment, whose socket may be dead without knowing. `maySize`: it has a size and may
+   * do more than look. `sized`: the id under which its page set the size before.
+   */
+  add(viewerId: string, { maySize, sized }: { readonly maySize: boolean; readonly sized?: string | undefined }): Viewer {
     this.#viewers.get(viewerId)?.end();
     const viewer = new Viewer(viewerId, { maySize, earlier: this.#earlier.get(viewerId) });
     this.#earlier.delete(viewerId);
@@ -41,26 +51,20 @@ export class SessionViewers {
     if (this.#earlier.size > MAX_EARLIER && oldest !== undefined) this.#earlier.delete(oldest);
     this.#viewers.delete(viewerId);
     this.#viewers.set(viewerId, viewer);
-    // Whoever may only look never sets the size.
-    if (maySize && (this.#controller === null || !this.#viewers.has(this.#controller))) this.#setController(viewerId);
+    this.#control.arrived({ id: viewerId, isAble: maySize, sized });
     return viewer;
   }
 
-  remove(viewer: Viewer): void {
+  /** `isCut`: without a word. */
+  remove(viewer: Viewer, isCut: boolean): void {
     if (this.#viewers.get(viewer.id) !== viewer) return;
     this.#viewers.delete(viewer.id);
-    // The latest other viewer takes over.
-    if (this.#controller === viewer.id) this.#setController([...this.#viewers.values()].findLast(({ maySize }) => maySize)?.id ?? null);
+    this.#control.left(viewer.id, isCut);
   }
 
   /** Somebody has asked for it. The one before stays a viewer. */
   takeControl(viewerId: string): void {
-    if (this.#controller !== viewerId) this.#setController(viewerId);
-  }
-
-  #setController(viewerId: string | null): void {
-    this.#controller = viewerId;
-    for (const viewer of this.#viewers.values()) viewer.note({ type: 'control', viewerId });
+    this.#control.take(viewerId);
   }
 
   noteAll(event: AttachEvent): void {
@@ -72,6 +76,7 @@ export class SessionViewers {
   }
 
   endAll(): void {
+    this.#control.stop();
     for (const viewer of this.#viewers.values()) viewer.end();
   }
 }

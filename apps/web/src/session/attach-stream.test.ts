@@ -136,6 +136,7 @@ function setUp() {
     terminal,
     unpack: unpacker.unpack,
     wish: () => ({ cols: 52, rows: 40 }),
+    sized: () => undefined,
     onFact: (fact) => facts.push(fact),
     onParsed: (offset) => parsed.push(offset),
     onSize: () => undefined,

@@ -64,6 +64,8 @@ export interface AttachStreamOptions {
   readonly unpack: (state: Uint8Array, signal: AbortSignal) => Promise<ScreenState>;
   /** The grid this page would like. */
   readonly wish: () => { readonly cols: number; readonly rows: number };
+  /** The viewer id under which this page, or the one before it in its tab, set the size last; undefined when it did not. */
+  readonly sized: () => string | undefined;
   readonly onFact: (fact: SessionFact) => void;
   readonly onParsed: (offset: number) => void;
   readonly onSize: (cols: number, rows: number) => void;
@@ -141,8 +143,17 @@ export class AttachStream {
   #subscribe(): void {
     this.#leave();
     const number = this.#subscriptionNumber;
-    const { sessionId, viewerId, api, wish } = this.#options;
-    const request: Attach = { sessionId, viewerId, ...wish(), ...this.#position() };
+    const { sessionId, viewerId, api, wish, sized } = this.#options;
+    // The link subscribes again by itself with the same request: what counts is who sets the size by then.
+    const request = {
+      sessionId,
+      viewerId,
+      ...wish(),
+      ...this.#position(),
+      get sized() {
+        return sized();
+      },
+    } as Attach;
     // A late word of a subscription that was replaced must not count.
     const isCurrent = (): boolean => number === this.#subscriptionNumber;
     this.#subscription = api.attach(request, {

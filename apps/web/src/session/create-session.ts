@@ -11,6 +11,7 @@ import { AttachStream } from './attach-stream.ts';
 import type { Hello, SessionFact, TerminalPort } from './attach-stream.ts';
 import { InputQueue } from './input-queue.ts';
 import type { OnFate, RefusalReason } from './input-queue.ts';
+import { sayFarewell, takeFarewell } from './farewell.ts';
 import { returnNotice } from './return-notice.ts';
 import { failureText, makeStreamApi, sendInput } from './session-api.ts';
 import { unpackState } from './unpack-state.ts';
@@ -102,6 +103,10 @@ export function createSession(options: OpenSessionOptions): OpenSession {
   let heardAt = 0;
   let isNewPage = options.isNewPage;
 
+  const tab = tabStorage();
+  const farewell = takeFarewell(tab, sessionId);
+  if (farewell && farewell.untyped > 0) options.onRefused('unknown', farewell.untyped);
+
   const isController = (): boolean => controller() === viewerId;
   const phase = (): SessionPhase => {
     if (failure() !== undefined) return 'failed';
@@ -127,6 +132,8 @@ export function createSession(options: OpenSessionOptions): OpenSession {
       return unpackState(packed, signal);
     },
     wish: () => wish,
+    // Until the first word of the server the page before this one counts.
+    sized: () => (wasAttached() ? (isController() ? viewerId : undefined) : (farewell?.sized ?? undefined)),
     onFact: (fact) => take(fact),
     onParsed: (offset) => {
       heardAt = Date.now();
@@ -236,13 +243,23 @@ export function createSession(options: OpenSessionOptions): OpenSession {
   );
   const seenTimer = setInterval(rememberSeen, SEEN_INTERVAL_MS);
   const expireTimer = setInterval(() => queue.expire(), EXPIRE_INTERVAL_MS);
-  window.addEventListener('pagehide', rememberSeen);
+  const parting = new AbortController();
+  window.addEventListener(
+    'pagehide',
+    () => {
+      rememberSeen();
+      sayFarewell(tab, { sessionId, sized: isController() ? viewerId : null, untyped: queue.pendingCharacters });
+    },
+    { signal: parting.signal },
+  );
+  // It stayed in memory: nobody follows it.
+  window.addEventListener('pageshow', () => takeFarewell(tab, sessionId), { signal: parting.signal });
   onCleanup(() => {
     rememberSeen();
     clearInterval(seenTimer);
     clearInterval(expireTimer);
     clearTimeout(resizeTimer);
-    window.removeEventListener('pagehide', rememberSeen);
+    parting.abort();
     stream.stop();
     queue.leave();
   });
@@ -271,4 +288,13 @@ export function createSession(options: OpenSessionOptions): OpenSession {
       await client.api.session.takeControl.mutate({ sessionId, viewerId, ...wish });
     },
   };
+}
+
+/** Undefined where the browser blocks it. */
+function tabStorage(): Storage | undefined {
+  try {
+    return sessionStorage;
+  } catch {
+    return undefined;
+  }
 }

@@ -98,6 +98,11 @@ export class InputQueue {
     return this.#waiting.length + this.#numbered.length;
   }
 
+  /** Characters whose fate is open. */
+  get pendingCharacters(): number {
+    return [...this.#numbered.flatMap(({ parts }) => parts), ...this.#waiting].reduce((sum, { length }) => sum + length, 0);
+  }
+
   /** False, and `onRefused` was called, when nothing of it will be typed. `onFate` learns once what became of it. */
   type(text: string, onFate?: OnFate): boolean {
     return this.#accept(partsOfText(text, this.#options.now(), onFate));

@@ -13,6 +13,8 @@ export interface PlacedEvent {
 /** What the transport knows of the viewer's connection: bytes accepted and not yet sent. */
 export interface Backlog {
   bufferedBytes(): number;
+  /** False once the connection is gone. */
+  isOpen(): boolean;
 }
 
 export interface OutputPort {

@@ -14,6 +14,11 @@ export const attach = z
       .describe('Where this viewer is: everything up to here has been parsed.'),
     cols: size.optional().describe('The size this viewer would like; used when it is the controller.'),
     rows: size.optional(),
+    sized: viewerId
+      .optional()
+      .describe(
+        'The viewer id under which this page set the size, before its connection was lost or it was loaded again: it has it again.',
+      ),
     scrollback: z.number().int().min(0).max(100_000).optional(),
     complete: z
       .boolean()
