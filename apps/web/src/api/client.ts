@@ -4,5 +4,24 @@ import type { Client, ConnectionState } from '@cotg/api/client';
 
 /** The server is where the page came from: no address is ever taken from a link. */
 export function openClient(onState: (state: ConnectionState) => void, onRoundTrip: (ms: number) => void): Client {
-  return createClient({ url: location.origin, onState, onRoundTrip });
+  return createClient({ url: location.origin, onState, onRoundTrip, whenSeen });
+}
+
+/** A page in a pocket tries nothing: it costs the battery, and nobody reads what comes. */
+function whenSeen(open: () => void): () => void {
+  if (document.visibilityState === 'visible') {
+    open();
+    return () => undefined;
+  }
+  const shown = new AbortController();
+  document.addEventListener(
+    'visibilitychange',
+    () => {
+      if (document.visibilityState !== 'visible') return;
+      shown.abort();
+      open();
+    },
+    { signal: shown.signal },
+  );
+  return () => shown.abort();
 }

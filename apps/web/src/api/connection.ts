@@ -14,7 +14,7 @@ const UNREACHABLE_AFTER_MS = 15_000;
 /** A link on which an answer takes longer is said to be slow (ms). */
 const SLOW_MS = 800;
 const SECOND_MS = 1000;
-/** How long an answer may take when the connection is in doubt. */
+/** How long an answer may take when the connection is in doubt, or twice what it last took (ms). */
 const PROBE_TIMEOUT_MS = 1500;
 
 export type LinkState = 'connecting' | 'live' | 'reconnecting' | 'offline' | 'signed-out';
@@ -72,7 +72,7 @@ export function createConnection(): Connection {
     }
     let timer: ReturnType<typeof setTimeout> | undefined;
     const tooLate = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error('no answer in time')), PROBE_TIMEOUT_MS);
+      timer = setTimeout(() => reject(new Error('no answer in time')), Math.max(PROBE_TIMEOUT_MS, 2 * roundTripMs()));
     });
     Promise.race([client.api.system.status.query(), tooLate])
       // A coded refusal is an answer, too: the connection is well.

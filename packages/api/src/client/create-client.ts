@@ -25,6 +25,8 @@ export interface ClientOptions {
   /** How long an answer takes there and back (ms), measured each three seconds of silence. */
   readonly onRoundTrip?: (ms: number) => void;
   readonly timings?: Partial<LinkTimings>;
+  /** Calls `open` at once, or when somebody looks: until then nothing is tried. The function that it returns takes that back. */
+  readonly whenSeen?: (open: () => void) => () => void;
   /** How the server is reached; the platform's own by default. For a certificate that the system does not know. */
   readonly transport?: Transport;
 }
@@ -91,6 +93,7 @@ export function createClient(options: ClientOptions): Client {
         newest = socket;
       },
       onFailedToOpen: () => void probe(),
+      ...(options.whenSeen ? { whenSeen: options.whenSeen } : {}),
       ...(options.onRoundTrip ? { onRoundTrip: options.onRoundTrip } : {}),
     }),
     experimental_encoder: wireEncoder,

@@ -3,13 +3,21 @@
 // A dead link is noticed and reported at once. The platform's `close()` waits for the other side's answer, in browsers up
 // to a minute on a link that lost its network; here the `close` event comes immediately and the old socket is left to
 // end in the background. Opening has a time-out; silence is probed, and any frame counts as a sign of life (an answer to
-// a ping may wait behind a flood).
+// a ping may wait behind a flood). A link that is slow but alive gets more time, learnt from how long it takes to open and to answer. Where
+// nobody looks nothing is tried: a socket that is made then waits to be opened.
 
 /** A silent link is noticed after interval + time-out = 5 s: half of the 10 s that we promise. */
 export const KEEP_ALIVE_INTERVAL_MS = 3000;
 export const KEEP_ALIVE_TIMEOUT_MS = 2000;
+/** A slow link's answers are waited for this long at most: with the interval just under the 10 s. */
+export const MAX_KEEP_ALIVE_TIMEOUT_MS = 6500;
+/** An answer may take so many times what the last one took. */
+const ANSWER_SLACK = 2;
 /** A phone on a bad network opens TCP + TLS + upgrade in about 3 s; longer means a new attempt is better. */
 export const OPEN_TIMEOUT_MS = 5000;
+/** Each attempt that took too long gives the next one so much more, up to here (ms): a link of 3 s there and back opens in 6 to 12. */
+const OPEN_PATIENCE = 1.5;
+export const MAX_OPEN_TIMEOUT_MS = 15_000;
 
 export interface LinkTimings {
   readonly keepAliveIntervalMs: number;
@@ -25,6 +33,8 @@ export interface LinkSocketOptions {
   /** Called for every socket made, so that its owner can drop the newest. */
   readonly onCreated?: (socket: { abandon(reason: string): void }) => void;
   readonly onFailedToOpen?: () => void;
+  /** Calls `open` at once, or when somebody looks; the function that it returns takes that back. At once by default. */
+  readonly whenSeen?: (open: () => void) => () => void;
   /** How long the answer to a ping took (ms). Pings are sent in silence only. */
   readonly onRoundTrip?: (ms: number) => void;
 }
@@ -39,6 +49,8 @@ export function makeLinkSocketClass(options: LinkSocketOptions): typeof WebSocke
   };
 
   const Socket = options.WebSocket ?? WebSocket;
+  const whenSeen = options.whenSeen ?? openNow;
+  let { openTimeoutMs } = timings;
 
   class LinkSocket extends EventTarget {
     static readonly CONNECTING = 0;
@@ -49,56 +61,73 @@ export function makeLinkSocketClass(options: LinkSocketOptions): typeof WebSocke
     readonly OPEN = 1;
     readonly CLOSING = 2;
     readonly CLOSED = 3;
-    readonly #inner: WebSocket;
+    readonly url: string;
+    readonly #stopWaiting: () => void;
+    /** Undefined while it waits to be opened. */
+    #inner: WebSocket | undefined;
+    #binaryType: 'arraybuffer' | 'blob' = 'blob';
     #state: 0 | 1 | 3 = 0;
     #openTimer: ReturnType<typeof setTimeout> | undefined;
     #aliveTimer: ReturnType<typeof setTimeout> | undefined;
     #pingedMs: number | undefined;
+    #startedMs = 0;
+    #answerMs = 0;
 
     constructor(url: string) {
       super();
+      this.url = url;
+      this.#stopWaiting = whenSeen(() => this.#open());
+      options.onCreated?.(this);
+    }
+
+    #open(): void {
+      if (this.#state !== LinkSocket.CONNECTING || this.#inner) return;
+      this.#startedMs = performance.now();
+      this.#openTimer = setTimeout(() => {
+        openTimeoutMs = Math.min(openTimeoutMs * OPEN_PATIENCE, Math.max(MAX_OPEN_TIMEOUT_MS, timings.openTimeoutMs));
+        this.abandon('not open in time');
+      }, openTimeoutMs);
       // Browsers take no headers (they send their cookie); Node's WebSocket takes them in its second argument.
-      this.#inner = options.headers ? new Socket(url, { headers: { ...options.headers } }) : new Socket(url);
-      this.#openTimer = setTimeout(() => this.abandon('not open in time'), timings.openTimeoutMs);
-      this.#inner.addEventListener('open', () => this.#opened());
-      this.#inner.addEventListener('message', (event) => {
+      const inner = options.headers ? new Socket(this.url, { headers: { ...options.headers } }) : new Socket(this.url);
+      this.#inner = inner;
+      inner.binaryType = this.#binaryType;
+      inner.addEventListener('open', () => this.#opened());
+      inner.addEventListener('message', (event) => {
         if (this.#state !== LinkSocket.OPEN) return;
         this.#watch();
         if (this.#pingedMs !== undefined && event.data === 'PONG') {
-          options.onRoundTrip?.(performance.now() - this.#pingedMs);
+          this.#answerMs = performance.now() - this.#pingedMs;
           this.#pingedMs = undefined;
+          options.onRoundTrip?.(this.#answerMs);
         }
         this.dispatchEvent(new MessageEvent('message', { data: event.data as unknown }));
       });
-      this.#inner.addEventListener('error', () => this.#fail());
-      this.#inner.addEventListener('close', (event) => this.#end(event.code, event.reason));
-      options.onCreated?.(this);
+      inner.addEventListener('error', () => this.#fail());
+      inner.addEventListener('close', (event) => this.#end(event.code, event.reason));
     }
 
     get readyState(): number {
       return this.#state;
     }
-    get url(): string {
-      return this.#inner.url;
-    }
     get bufferedAmount(): number {
-      return this.#inner.bufferedAmount;
+      return this.#inner?.bufferedAmount ?? 0;
     }
     get binaryType(): 'arraybuffer' | 'blob' {
-      return this.#inner.binaryType;
+      return this.#binaryType;
     }
     set binaryType(type: 'arraybuffer' | 'blob') {
-      this.#inner.binaryType = type;
+      this.#binaryType = type;
+      if (this.#inner) this.#inner.binaryType = type;
     }
 
     send(data: string | ArrayBufferLike | Blob | ArrayBufferView): void {
-      this.#inner.send(data);
+      this.#inner?.send(data);
     }
 
     close(code?: number, reason?: string): void {
       if (this.#state === LinkSocket.CLOSED) return;
       try {
-        this.#inner.close(code, reason);
+        this.#inner?.close(code, reason);
       } finally {
         this.#end(code ?? 1000, reason ?? '');
       }
@@ -109,13 +138,16 @@ export function makeLinkSocketClass(options: LinkSocketOptions): typeof WebSocke
       if (this.#state === LinkSocket.CLOSED) return;
       const opened = this.#state === LinkSocket.OPEN;
       if (!opened) this.#fail();
-      this.#inner.close();
+      this.#inner?.close();
       this.#end(1006, reason);
     }
 
     #opened(): void {
       if (this.#state !== LinkSocket.CONNECTING) return;
       clearTimeout(this.#openTimer);
+      ({ openTimeoutMs } = timings);
+      // Two times there and back and more: nothing that is sent then takes longer.
+      this.#answerMs = (performance.now() - this.#startedMs) / ANSWER_SLACK;
       this.#state = LinkSocket.OPEN;
       this.#watch();
       this.dispatchEvent(new Event('open'));
@@ -126,9 +158,14 @@ export function makeLinkSocketClass(options: LinkSocketOptions): typeof WebSocke
       clearTimeout(this.#aliveTimer);
       this.#aliveTimer = setTimeout(() => {
         this.#pingedMs = performance.now();
-        this.#inner.send('PING');
-        this.#aliveTimer = setTimeout(() => this.abandon('no sign of life'), timings.keepAliveTimeoutMs);
+        this.#inner?.send('PING');
+        this.#aliveTimer = setTimeout(() => this.abandon('no sign of life'), this.#answerTimeoutMs());
       }, timings.keepAliveIntervalMs);
+    }
+
+    #answerTimeoutMs(): number {
+      const slack = Math.min(MAX_KEEP_ALIVE_TIMEOUT_MS, ANSWER_SLACK * this.#answerMs);
+      return Math.max(timings.keepAliveTimeoutMs, slack);
     }
 
     #fail(): void {
@@ -138,6 +175,7 @@ export function makeLinkSocketClass(options: LinkSocketOptions): typeof WebSocke
     }
 
     #end(code: number, reason: string): void {
+      this.#stopWaiting();
       clearTimeout(this.#openTimer);
       clearTimeout(this.#aliveTimer);
       if (this.#state === LinkSocket.CLOSED) return;
@@ -149,4 +187,9 @@ export function makeLinkSocketClass(options: LinkSocketOptions): typeof WebSocke
 
   // The library uses the members above only; the full DOM interface (onopen and the like) is not needed.
   return LinkSocket as unknown as typeof WebSocket;
+}
+
+function openNow(open: () => void): () => void {
+  open();
+  return () => undefined;
 }
