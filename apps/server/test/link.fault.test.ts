@@ -225,6 +225,38 @@ test('F50: a link that goes silent without closing: both sides notice, and someb
   );
 }, 240_000);
 
+test('F49: a large screen of changing colours comes over a link of 8 kB/s at the first try, and a paste goes back over it whole', async () => {
+  await using behind = await startBehindProxy();
+  const { server, proxy, url } = behind;
+  const paint =
+    'for (let i = 0; i < 60000; i += 1) s += `\\u001b[38;5;${(i * 7919) % 256}m${String.fromCharCode(33 + ((i * i * 31) % 90))}`;';
+  const script = `node -e '${'let s = ""; ' + paint + ' process.stdout.write(s)'}'; echo; echo painted; stty raw -echo; head -c 200000 | cksum; exec cat`;
+  const response = await server.api('/api/sessions', {
+    method: 'POST',
+    body: JSON.stringify({ command: ['bash', '-c', script], cols: 242, rows: 60 }),
+  });
+  const { id } = (await response.json()) as Session;
+  await eventually(
+    () => rawOf(server, id),
+    (text) => text.includes('painted'),
+    { what: 'it is painted', timeoutMs: 60_000 },
+  );
+  proxy.setConditions({ delayMs: 75, bytesPerSecond: 8000 });
+  await using viewer = openScreenViewer({ url, token: server.token, sessionId: id, cols: 242, rows: 60 });
+  await eventually(
+    () => viewer.parsedOffset,
+    (offset) => offset > 0,
+    { what: 'the screen is there', timeoutMs: 120_000 },
+  );
+  expect(viewer.counts.get('hello')).toBe(1);
+  const text = 'x'.repeat(200_000);
+  viewer.type(text);
+  await viewer.waitForScreen(/\d+ 200000/, 120_000);
+  await isAtEnd(server, id, viewer);
+  expect(viewer.counts.get('hello')).toBe(1);
+  expect(viewer.refusals).toEqual([]);
+}, 400_000);
+
 test('F54: the size stays with whoever set it: over a cut, and over a restart of the server though the other one is back first', async () => {
   await using behind = await startBehindProxy();
   const { server, proxy, url } = behind;

@@ -1,7 +1,7 @@
 // Owns the connection as the page sees it: one client, one signal, and what makes a phone connect anew.
 import { errorCodeOf } from '@cotg/api/client';
 import type { Client, ConnectionState } from '@cotg/api/client';
-import { createContext, createEffect, createMemo, createSignal, onCleanup, useContext } from 'solid-js';
+import { createContext, createEffect, createMemo, createSignal, onCleanup, untrack, useContext } from 'solid-js';
 import type { Accessor } from 'solid-js';
 import { openClient } from './client.ts';
 import { watchResume } from './resume-triggers.ts';
@@ -70,9 +70,10 @@ export function createConnection(): Connection {
       reconnect(reason);
       return;
     }
+    const limitMs = Math.max(PROBE_TIMEOUT_MS, 2 * untrack(roundTripMs));
     let timer: ReturnType<typeof setTimeout> | undefined;
     const tooLate = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error('no answer in time')), Math.max(PROBE_TIMEOUT_MS, 2 * roundTripMs()));
+      timer = setTimeout(() => reject(new Error('no answer in time')), limitMs);
     });
     Promise.race([client.api.system.status.query(), tooLate])
       // A coded refusal is an answer, too: the connection is well.
