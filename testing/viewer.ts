@@ -1,7 +1,7 @@
 // Owns a viewer without a terminal for tests: attaches through the typed client, checks that every byte follows the one
 // before, acknowledges, and keeps what it got.
 import { randomBytes } from 'node:crypto';
-import { createClient } from '@cotg/api/client';
+import { createClient, ScreenParts } from '@cotg/api/client';
 import type { AttachEvent, Client } from '@cotg/api/client';
 import { eventually } from './start-server.ts';
 
@@ -109,7 +109,11 @@ export function attachViewer(options: ViewerOptions): TestViewer {
     },
   };
 
-  const take = (event: AttachEvent): void => {
+  const parts = new ScreenParts();
+  const take = (placed: AttachEvent): void => {
+    if (placed.type === 'hello') parts.clear();
+    const event = parts.take(placed);
+    if (!event) return;
     events.push(event.type === 'output' ? { ...event, bytes: new Uint8Array(0) } : event);
     if (event.type === 'hello') {
       hellos += 1;

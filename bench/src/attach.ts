@@ -2,7 +2,7 @@
 import { inflateRawSync } from 'node:zlib';
 import headless from '@xterm/headless';
 import unicode11 from '@xterm/addon-unicode11';
-import { createClient } from '@cotg/api/client';
+import { createClient, ScreenParts } from '@cotg/api/client';
 import type { AttachEvent } from '@cotg/api/client';
 import { decodeState, makeLiveScreen } from '@cotg/screen';
 import type { TestServer } from '../../testing/start-server.ts';
@@ -20,12 +20,14 @@ export async function attach(server: TestServer, sessionId: string, scrollback: 
   const live = makeLiveScreen(terminal);
   const since = performance.now();
   const client = createClient({ url: server.url, token: server.token });
+  const parts = new ScreenParts();
   const done = Promise.withResolvers<Attach>();
   const subscription = client.api.session.attach.subscribe(
     { sessionId, viewerId: `bench-${Math.random().toString(36).slice(2, 12)}0000`, scrollback },
     {
-      onData: ({ data }: { data: AttachEvent }) => {
-        if (data.type !== 'snapshot') return;
+      onData: ({ data: placed }: { data: AttachEvent }) => {
+        const data = parts.take(placed);
+        if (data?.type !== 'snapshot') return;
         live.restore(decodeState(inflateRawSync(data.state)), {
           offset: data.offset,
           done: () => done.resolve({ ms: performance.now() - since, bytes: data.state.length }),

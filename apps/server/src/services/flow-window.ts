@@ -28,6 +28,8 @@ const MIN_FAR_BYTES = MIN_WINDOW_BYTES;
 const MAX_FAR_BYTES = 4 * 1024 * 1024;
 /** While nothing is known of the link (bytes): 1 s at 512 kbit/s. */
 const UNKNOWN_FAR_BYTES = 64 * 1024;
+/** What a screen with the lines above it may take while nothing is known of the link (bytes): 2 s at 8 kB/s. */
+const UNKNOWN_SCREEN_BYTES = 16 * 1024;
 /** Lines above a screen may take this long (ms); a line is taken for so many bytes, compressed. */
 const LINES_MS = 250;
 const LINE_BYTES = 24;
@@ -132,6 +134,12 @@ export class FlowWindow {
     const rate = this.bytesPerSecond;
     if (rate === undefined) return UNKNOWN_FAR_BYTES;
     return Math.floor(Math.min(MAX_FAR_BYTES, Math.max(MIN_FAR_BYTES, (rate * SKIP_MS) / 1000)));
+  }
+
+  /** What a screen and the lines above it should take at most (bytes). The screen itself is sent whatever it takes. */
+  get screenBytes(): number {
+    const rate = this.bytesPerSecond;
+    return rate === undefined ? UNKNOWN_SCREEN_BYTES : Math.max(UNKNOWN_SCREEN_BYTES, (rate * LINES_MS) / 1000);
   }
 
   /** Lines above the screen that come with it without keeping an echo waiting. */

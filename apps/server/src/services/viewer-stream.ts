@@ -23,6 +23,8 @@ const EVENT_BYTES = 64 * 1024;
 /** A client that acknowledges without reading fills its socket's buffer instead of its window: wait for that too. */
 const MAX_SOCKET_BACKLOG_BYTES = 512 * 1024;
 const BACKLOG_POLL_MS = 20;
+/** A larger screen comes in parts of this size (bytes): on a link of 8 kB/s each is there before the silence is taken for a dead link. */
+const PART_BYTES = 16 * 1024;
 /** Lines above the screen that come with it; older ones are read in the history. */
 const MAX_SCROLLBACK_LINES = 1000;
 /** From this rate on (bytes/s) a screen brings its lines along in the middle of a flood; below, once it is over. */
@@ -89,6 +91,8 @@ export class ViewerStream {
   /** The runs whose end the viewer knows: from hello, and from an event (or a mark that was sent). */
   #endedAtHello = 0;
   #endTold = 0;
+  /** Of the event that was sent last. */
+  #told = { run: 0, offset: 0, mark: 0 };
 
   constructor(options: ViewerStreamOptions) {
     this.#options = options;
@@ -183,8 +187,9 @@ export class ViewerStream {
     const { viewer, look } = this.#options;
     const woken = await viewer.woken(this.#lacksLines ? SETTLED_MS : undefined);
     if (woken || viewer.signal.aborted || !this.#lacksLines) return;
+    const whole = await this.#fittingScreen(await look(), 'behind');
+    // Whatever came: more would not fit the link.
     this.#lacksLines = false;
-    const whole = await this.#presentScreen(await look(), 'behind', viewer.flow.linesThatFit(this.#lines()));
     if (whole) yield* this.#replace(whole);
   }
 
@@ -270,12 +275,20 @@ export class ViewerStream {
   }
 
   async *#replace({ event, mark, isWhole }: PlacedSnapshot): AsyncGenerator<PlacedEvent> {
+    const { viewer } = this.#options;
+    const last = Math.max(0, Math.ceil(event.state.length / PART_BYTES) - 1) * PART_BYTES;
+    for (let at = 0; at < last; at += PART_BYTES) {
+      if (viewer.signal.aborted) return;
+      // Whoever is cut off here goes on from the event before.
+      this.#ephemeral += 1;
+      yield { id: formatEventId(this.#told, this.#ephemeral), event: { type: 'part', bytes: event.state.subarray(at, at + PART_BYTES) } };
+    }
     this.#position = { offset: event.offset, mark };
     this.#run = event.run;
     this.#screenBytes = event.state.length;
-    this.#options.viewer.hasFewerLines = !isWhole;
-    this.#options.viewer.flow.sent(event.offset, event.state.length);
-    yield this.#place(event);
+    viewer.hasFewerLines = !isWhole;
+    viewer.flow.sent(event.offset, event.state.length);
+    yield this.#place({ ...event, state: event.state.subarray(last) });
     // That it has ended may be among what the screen stands for, and nobody else tells: the screen may be younger than any look before it.
     // A session that is gone, or a host that does not answer, is met again by whatever comes next.
     const session = await this.#options.look().catch(() => undefined);
@@ -297,7 +310,8 @@ export class ViewerStream {
   /** Output names its place by itself; what stands at the same offset as something else is told apart by a number. */
   #place(event: AttachEvent, isOutput = false): PlacedEvent {
     if (!isOutput) this.#ephemeral += 1;
-    return { id: formatEventId({ run: this.#run, ...this.#position }, this.#ephemeral), event };
+    this.#told = { run: this.#run, ...this.#position };
+    return { id: formatEventId(this.#told, this.#ephemeral), event };
   }
 
   #lines(): number {
@@ -311,13 +325,28 @@ export class ViewerStream {
 
   /** The screen as it is; when it cannot be had, the one at the first kept byte, and everything behind it as bytes. */
   async #snapshot(session: HostSession, reason: SnapshotEvent['reason']): Promise<PlacedSnapshot> {
-    const { viewer, host } = this.#options;
-    const present = await this.#presentScreen(session, reason, viewer.flow.linesThatFit(this.#lines()));
+    const { host } = this.#options;
+    const present = await this.#fittingScreen(session, reason);
     if (present) return present;
     const { reply, body } = await host.request('base', { sessionId: session.id });
     const { offset, mark, run, cols, rows, version } = reply.base ?? { ...session, offset: 0, mark: 0, run: 1, version: '' };
     const state = version === EMULATOR_VERSION ? body : new Uint8Array(0);
     return { event: { type: 'snapshot', offset, run, cols, rows, state, reason }, mark, isWhole: true };
+  }
+
+  /** With as many lines above it as fit the link. Of a link that is not known yet more is asked when it is. */
+  async #fittingScreen(session: HostSession, reason: SnapshotEvent['reason']): Promise<PlacedSnapshot | undefined> {
+    const { flow } = this.#options.viewer;
+    let lines = flow.linesThatFit(this.#lines());
+    let screen = await this.#presentScreen(session, reason, lines);
+    // How much a line takes is known once it has been packed. What is too large with half of those that should fit is so without any.
+    for (const share of [0.5, 0]) {
+      if (!screen || lines === 0 || screen.event.state.length <= flow.screenBytes) break;
+      lines = Math.floor((lines * share * flow.screenBytes) / screen.event.state.length);
+      screen = (await this.#presentScreen(session, reason, lines)) ?? screen;
+      this.#lacksLines = flow.bytesPerSecond === undefined;
+    }
+    return screen;
   }
 
   /** Undefined when the screens process cannot give it in time. */

@@ -4,7 +4,8 @@
 // Invariant: the terminal gets every byte once and in order from where its content began, be that a blank or the screen of a snapshot.
 // Where that cannot be kept, it is built anew; a screen with a hole in it is never shown as whole. What comes while a snapshot is being
 // unpacked waits for it (the server sends no more than its window), so the screen goes from the old one to the new one in one step.
-import type { Attach, AttachEvent } from '@cotg/api/client';
+import { ScreenParts } from '@cotg/api/client';
+import type { Attach, AttachEvent, WholeEvent } from '@cotg/api/client';
 import type { ScreenState } from '@cotg/screen';
 import { Acknowledger } from './acknowledger.ts';
 import { ContiguityGuard } from './contiguity.ts';
@@ -53,7 +54,7 @@ export interface StreamApi {
 
 export type Hello = Extract<AttachEvent, { type: 'hello' }>;
 /** What the stream does not handle itself. */
-export type SessionFact = Exclude<AttachEvent, { type: 'output' | 'snapshot' | 'resize' }>;
+export type SessionFact = Exclude<WholeEvent, { type: 'output' | 'snapshot' | 'resize' }>;
 
 export interface AttachStreamOptions {
   readonly api: StreamApi;
@@ -86,6 +87,7 @@ type Snapshot = Extract<AttachEvent, { type: 'snapshot' }>;
 export class AttachStream {
   readonly #options: AttachStreamOptions;
   readonly #guard = new ContiguityGuard();
+  readonly #parts = new ScreenParts();
   readonly #acknowledger: Acknowledger;
   #subscription: { unsubscribe(): void } | undefined;
   #lastEventId: string | undefined;
@@ -132,6 +134,7 @@ export class AttachStream {
     clearTimeout(this.#retryTimer);
     clearTimeout(this.#quiet);
     this.#acknowledger.stop();
+    this.#parts.clear();
     // What waits is of no more use: its subscription ends here, and the next one goes on behind what was taken.
     this.#unpacking?.ending.abort();
     this.#unpacking = undefined;
@@ -191,7 +194,11 @@ export class AttachStream {
     this.#retryTimer = setTimeout(() => this.#subscribe(), delayMs);
   }
 
-  #take({ id, data: event }: Placed): void {
+  #take({ id, data }: Placed): void {
+    // The link has subscribed again by itself.
+    if (data.type === 'hello') this.#parts.clear();
+    const event = this.#parts.take(data);
+    if (!event) return;
     if ('offset' in event && event.type !== 'snapshot' && !this.#guard.reaches(event.offset)) {
       this.#buildAnew();
       return;

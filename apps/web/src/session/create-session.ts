@@ -87,6 +87,7 @@ export function createSession(options: OpenSessionOptions): OpenSession {
   const viewerId = makeViewerId();
   const [isAttached, setAttached] = createSignal(false);
   const [wasAttached, setWasAttached] = createSignal(false);
+  const [isShown, setShown] = createSignal(false);
   const [session, setSession] = createSignal<Session>();
   const [title, setTitle] = createSignal('');
   const [end, setEnd] = createSignal<SessionEnd>();
@@ -110,7 +111,8 @@ export function createSession(options: OpenSessionOptions): OpenSession {
   const isController = (): boolean => controller() === viewerId;
   const phase = (): SessionPhase => {
     if (failure() !== undefined) return 'failed';
-    if (!isAttached()) return wasAttached() ? 'reconnecting' : 'connecting';
+    // Before the first screen there is nothing that could be live.
+    if (!isAttached() || !isShown()) return wasAttached() && !isAttached() ? 'reconnecting' : 'connecting';
     return end() ? 'ended' : 'live';
   };
 
@@ -137,6 +139,7 @@ export function createSession(options: OpenSessionOptions): OpenSession {
     onFact: (fact) => take(fact),
     onParsed: (offset) => {
       heardAt = Date.now();
+      setShown(true);
       setParsedOffset(offset);
     },
     onSize: (cols, rows) => setGrid({ cols, rows }),

@@ -9,7 +9,7 @@ import { typeProcedure, watchProcedure } from '../trpc.ts';
 /** Bytes as base64 text, for clients that read JSON frames only. Typed as AttachEvent: our own client never asks for it. */
 function withBase64(event: AttachEvent): AttachEvent {
   const text = (bytes: Uint8Array): Uint8Array => toBase64(bytes) as unknown as Uint8Array;
-  if (event.type === 'output') return { ...event, bytes: text(event.bytes) };
+  if (event.type === 'output' || event.type === 'part') return { ...event, bytes: text(event.bytes) };
   if (event.type === 'snapshot') return { ...event, state: text(event.state) };
   return event;
 }

@@ -99,7 +99,8 @@ export type Bytes = Uint8Array;
 /**
  * What a viewer gets. `hello` first after every (re)subscribe. `output` is contiguous: the offset of its first byte is
  * where the event before it ended. A `snapshot` replaces the viewer's terminal; empty `state` means a blank one. Output and snapshots are
- * acknowledged by `ack` once they are parsed: what is sent keeps to what comes back.
+ * acknowledged by `ack` once they are parsed: what is sent keeps to what comes back. A large state comes in parts, so that on a slow link each
+ * is a sign of life: what the `part` events since the event before them hold, then the snapshot's own `state`.
  */
 export type AttachEvent =
   | {
@@ -125,6 +126,7 @@ export type AttachEvent =
       readonly state: Bytes;
       readonly reason: 'attach' | 'behind' | 'gap' | 'resync';
     }
+  | { readonly type: 'part'; readonly bytes: Bytes }
   | { readonly type: 'output'; readonly offset: number; readonly bytes: Bytes }
   | { readonly type: 'resize'; readonly offset: number; readonly cols: number; readonly rows: number }
   /** [offset, offset + lostBytes) was never stored: what follows begins behind it. */
