@@ -28,10 +28,14 @@ afterEach(() => {
 });
 
 /** A viewer far behind a flood, whose screens take almost all of its window. */
-function setUp(screenBytes: number, { ends = false } = {}): { viewer: Viewer; stream: ViewerStream; screens: () => number } {
+function setUp(
+  screenBytes: number,
+  { ends = false, failingLooks = 0, isTold = true } = {},
+): { viewer: Viewer; stream: ViewerStream; screens: () => number } {
   const viewer = new Viewer('viewer-0001', { maySize: false });
   let [screens, end, entries] = [0, 0, 0];
   let now = session;
+  let looks = 0;
   const options = {
     request: { sessionId: 's', viewerId: viewer.id },
     session,
@@ -45,7 +49,7 @@ function setUp(screenBytes: number, { ends = false } = {}): { viewer: Viewer; st
         },
         ahead: () => {
           entries += 1;
-          return ends && entries === 1 ? { kind: 'entries', entries: [{ kind: 'mark', entry: EXIT }] } : { kind: 'end' };
+          return ends && isTold && entries === 1 ? { kind: 'entries', entries: [{ kind: 'mark', entry: EXIT }] } : { kind: 'end' };
         },
       },
     },
@@ -59,7 +63,11 @@ function setUp(screenBytes: number, { ends = false } = {}): { viewer: Viewer; st
       },
     },
     log: { debug: () => undefined, warn: () => undefined },
-    look: async () => now,
+    look: async () => {
+      looks += 1;
+      if (now === ENDED && looks <= failingLooks) throw new Error('the host does not answer');
+      return now;
+    },
     hello: () => ({ type: 'hello' }),
     notice: () => undefined,
   };
@@ -96,6 +104,20 @@ test('a session that ends while its screen is made: the viewer is told once, beh
     for await (const { event } of stream.events()) types.push(event.type);
   })();
   await vi.advanceTimersByTimeAsync(1000);
+  expect(types).toEqual(['hello', 'snapshot', 'exit']);
+  viewer.end();
+  await reading;
+});
+
+test('a session that ended behind a screen while the host did not answer: the viewer is told when it does', async () => {
+  const { viewer, stream } = setUp(1000, { ends: true, failingLooks: 3, isTold: false });
+  const types: string[] = [];
+  const reading = (async () => {
+    for await (const { event } of stream.events()) types.push(event.type);
+  })();
+  await vi.advanceTimersByTimeAsync(500);
+  expect(types).toEqual(['hello', 'snapshot']);
+  await vi.advanceTimersByTimeAsync(10_000);
   expect(types).toEqual(['hello', 'snapshot', 'exit']);
   viewer.end();
   await reading;

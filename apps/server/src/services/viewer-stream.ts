@@ -31,6 +31,8 @@ const MAX_SCROLLBACK_LINES = 1000;
 const QUICK_LINK = 1_000_000;
 /** Nothing has come for so long (ms): the lines that were left out are sent. */
 const SETTLED_MS = 300;
+/** A host that did not answer is asked again after this (ms). */
+const LOOK_AGAIN_MS = 1000;
 /** An emulator that is not ahead of the viewer within this time (ms) is no help; it is asked again after as long. */
 const SKIP_TIMEOUT_MS = 250;
 /** A viewer that is skipping gets the next screen when the last one was acknowledged or must have left the link's queue: this much longer than that
@@ -91,6 +93,8 @@ export class ViewerStream {
   /** The runs whose end the viewer knows: from hello, and from an event (or a mark that was sent). */
   #endedAtHello = 0;
   #endTold = 0;
+  /** Where a screen was sent behind which the session could not be looked at. */
+  #unseenEnd: { readonly run: number; readonly offset: number } | undefined;
   /** Of the event that was sent last. */
   #told = { run: 0, offset: 0, mark: 0 };
 
@@ -185,8 +189,10 @@ export class ViewerStream {
   /** Everything was sent. */
   async *#rest(): AsyncGenerator<PlacedEvent> {
     const { viewer, look } = this.#options;
-    const woken = await viewer.woken(this.#lacksLines ? SETTLED_MS : undefined);
-    if (woken || viewer.signal.aborted || !this.#lacksLines) return;
+    const woken = await viewer.woken(this.#lacksLines ? SETTLED_MS : this.#unseenEnd && LOOK_AGAIN_MS);
+    if (woken || viewer.signal.aborted) return;
+    if (this.#unseenEnd) yield* this.#tellEnd();
+    if (!this.#lacksLines) return;
     const whole = await this.#fittingScreen(await look(), 'behind');
     // Whatever came: more would not fit the link.
     this.#lacksLines = false;
@@ -290,9 +296,22 @@ export class ViewerStream {
     viewer.flow.sent(event.offset, event.state.length);
     yield this.#place({ ...event, state: event.state.subarray(last) });
     // That it has ended may be among what the screen stands for, and nobody else tells: the screen may be younger than any look before it.
-    // A session that is gone, or a host that does not answer, is met again by whatever comes next.
-    const session = await this.#options.look().catch(() => undefined);
-    if (session?.run !== event.run || session.endOffset !== event.offset) return;
+    this.#unseenEnd = { run: event.run, offset: event.offset };
+    yield* this.#tellEnd();
+  }
+
+  /** The end that the last screen stands for, if there is one. A host that does not answer is asked again when all else is done. */
+  async *#tellEnd(): AsyncGenerator<PlacedEvent> {
+    const shown = this.#unseenEnd;
+    let session: HostSession;
+    try {
+      session = await this.#options.look();
+    } catch (error) {
+      if (error instanceof ApiError && error.code === 'UNKNOWN_SESSION') this.#unseenEnd = undefined;
+      return;
+    }
+    this.#unseenEnd = undefined;
+    if (session.run !== shown?.run || session.endOffset !== shown.offset) return;
     const end = endOf(session);
     if (!end || this.#endedAtHello === session.run || this.#endTold === session.run) return;
     this.#endTold = session.run;
