@@ -3,7 +3,7 @@ import { runSoak } from '../../../testing/soak.ts';
 
 const SECONDS = Number(process.env['COTG_SOAK_SECONDS'] ?? 180);
 const SEED = Number(process.env['COTG_SEED'] ?? Date.now() % 1_000_000_000);
-/** In three minutes the runtime still settles; `pnpm test:soak --minutes 60` tells more (MiB). */
+/** In a minute and a half the runtime still settles; `pnpm test:soak --minutes 60` tells more (MiB). */
 const SETTLING_MIB = 60;
 
 test(`soak: real programs, twelve viewers, cuts and kills for ${SECONDS} s: all show the same in the end, and nothing has grown (seed ${SEED})`, async () => {
