@@ -252,7 +252,7 @@ function PhaseWord(props: { readonly session: OpenSession }): JSX.Element {
       case 'connecting':
         return 'Opening…';
       case 'reconnecting':
-        return 'Reconnecting…';
+        return props.session.held() > 0 ? `Reconnecting… ${heldText(props.session.held())}` : 'Reconnecting…';
       case 'failed':
         return 'Not available';
       case 'ended':
@@ -299,3 +299,5 @@ function EndPanel(props: {
     </div>
   );
 }
+
+const heldText = (characters: number): string => (characters === 1 ? '1 key waits' : `${characters} keys wait`);

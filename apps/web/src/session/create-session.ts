@@ -53,6 +53,8 @@ export interface OpenSession {
   readonly parsedOffset: Accessor<number>;
   /** How often the screen was built anew, for missing bytes or a snapshot that could not be shown: 0 unless something is wrong. */
   readonly holes: Accessor<number>;
+  /** Characters typed in a cut that wait for the connection. */
+  readonly held: Accessor<number>;
   /** Counts what the program rang or asked for attention while this page looks. */
   readonly bells: Accessor<number>;
   /** False when nothing of it will be typed; why was told by `onRefused`. `onFate` learns once what became of it. */
@@ -98,6 +100,7 @@ export function createSession(options: OpenSessionOptions): OpenSession {
   const [parsedOffset, setParsedOffset] = createSignal(0);
   const [holes, setHoles] = createSignal(0);
   const [bells, setBells] = createSignal(0);
+  const [held, setHeld] = createSignal(0);
   let wish = options.wish;
   let seen = stored.seen(sessionId);
   /** When the terminal last got something: a cut may be noticed seconds after it began. */
@@ -152,6 +155,16 @@ export function createSession(options: OpenSessionOptions): OpenSession {
     onHole: () => setHoles((count) => count + 1),
   });
 
+  function noteHeld(): void {
+    setHeld(isAttached() ? 0 : queue.pendingCharacters);
+  }
+
+  /** What was typed shows at once that it waits. */
+  function typed(isTaken: boolean): boolean {
+    noteHeld();
+    return isTaken;
+  }
+
   function interrupt(): void {
     if (isAttached()) options.onCut();
     setAttached(false);
@@ -203,6 +216,7 @@ export function createSession(options: OpenSessionOptions): OpenSession {
     tellReturn(hello);
     setAttached(true);
     setWasAttached(true);
+    setHeld(0);
     queue.open(hello.lastInput);
     askForSize();
     rememberSeen();
@@ -245,7 +259,10 @@ export function createSession(options: OpenSessionOptions): OpenSession {
     }),
   );
   const seenTimer = setInterval(rememberSeen, SEEN_INTERVAL_MS);
-  const expireTimer = setInterval(() => queue.expire(), EXPIRE_INTERVAL_MS);
+  const expireTimer = setInterval(() => {
+    queue.expire();
+    noteHeld();
+  }, EXPIRE_INTERVAL_MS);
   const parting = new AbortController();
   window.addEventListener(
     'pagehide',
@@ -280,9 +297,10 @@ export function createSession(options: OpenSessionOptions): OpenSession {
     grid,
     parsedOffset,
     holes,
+    held,
     bells,
-    type: (text, onFate) => end() === undefined && queue.type(text, onFate),
-    typeBytes: (bytes, onFate) => end() === undefined && queue.typeBytes(btoa(bytes), onFate),
+    type: (text, onFate) => end() === undefined && typed(queue.type(text, onFate)),
+    typeBytes: (bytes, onFate) => end() === undefined && typed(queue.typeBytes(btoa(bytes), onFate)),
     want: (next) => {
       wish = next;
       askForSize();

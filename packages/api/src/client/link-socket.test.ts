@@ -5,6 +5,7 @@ import type { LinkSocketOptions } from './link-socket.ts';
 /** What a link does: how long it takes to open, and there and back (ms); undefined: never. */
 let link: { openMs: number | undefined; answerMs: number | undefined };
 let attempts = 0;
+const inners: PaperWebSocket[] = [];
 
 class PaperWebSocket extends EventTarget {
   binaryType = 'blob';
@@ -13,6 +14,7 @@ class PaperWebSocket extends EventTarget {
   constructor() {
     super();
     attempts += 1;
+    inners.push(this);
     if (link.openMs !== undefined) setTimeout(() => this.dispatchEvent(new Event('open')), link.openMs);
   }
 
@@ -110,4 +112,22 @@ test('where nobody looks nothing is tried, and at the first look it is', async (
   newest().close();
   for (const open of waiting) open();
   expect(attempts).toBe(2);
+});
+
+test('a link that was slow and is quick again is measured, though it is never silent', async () => {
+  link = { openMs: 10, answerMs: 1500 };
+  const roundTrips: number[] = [];
+  const { newest } = connect({ onRoundTrip: (ms) => roundTrips.push(Math.round(ms)) });
+  await vi.advanceTimersByTimeAsync(6000);
+  expect(roundTrips).toEqual([1500]);
+  link.answerMs = 20;
+  const [inner] = inners.slice(-1);
+  for (let second = 0; second < 10; second += 1) {
+    await vi.advanceTimersByTimeAsync(1000);
+    inner?.dispatchEvent(new MessageEvent('message', { data: '{}' }));
+  }
+  expect(newest().readyState).toBe(1);
+  expect(roundTrips.at(-1)).toBe(20);
+  // Once is enough.
+  expect(roundTrips.length).toBe(2);
 });

@@ -11,6 +11,8 @@ export const KEEP_ALIVE_INTERVAL_MS = 3000;
 export const KEEP_ALIVE_TIMEOUT_MS = 2000;
 /** A slow link's answers are waited for this long at most: with the interval just under the 10 s. */
 export const MAX_KEEP_ALIVE_TIMEOUT_MS = 6500;
+/** Above this (ms) an answer is slow: how slow is measured in activity, too, so that it is not said of a link that has become quick. */
+const SLOW_ANSWER_MS = 500;
 /** An answer may take so many times what the last one took. */
 const ANSWER_SLACK = 2;
 /** A phone on a bad network opens TCP + TLS + upgrade in about 3 s; longer means a new attempt is better. */
@@ -35,7 +37,7 @@ export interface LinkSocketOptions {
   readonly onFailedToOpen?: () => void;
   /** Calls `open` at once, or when somebody looks; the function that it returns takes that back. At once by default. */
   readonly whenSeen?: (open: () => void) => () => void;
-  /** How long the answer to a ping took (ms). Pings are sent in silence only. */
+  /** How long the answer to a ping took (ms). Pings are sent in silence, and in activity while answers are slow. */
   readonly onRoundTrip?: (ms: number) => void;
 }
 
@@ -72,6 +74,7 @@ export function makeLinkSocketClass(options: LinkSocketOptions): typeof WebSocke
     #pingedMs: number | undefined;
     #startedMs = 0;
     #answerMs = 0;
+    #lastPingMs = 0;
 
     constructor(url: string) {
       super();
@@ -99,7 +102,7 @@ export function makeLinkSocketClass(options: LinkSocketOptions): typeof WebSocke
           this.#answerMs = performance.now() - this.#pingedMs;
           this.#pingedMs = undefined;
           options.onRoundTrip?.(this.#answerMs);
-        }
+        } else this.#measure();
         this.dispatchEvent(new MessageEvent('message', { data: event.data as unknown }));
       });
       inner.addEventListener('error', () => this.#fail());
@@ -157,10 +160,20 @@ export function makeLinkSocketClass(options: LinkSocketOptions): typeof WebSocke
     #watch(): void {
       clearTimeout(this.#aliveTimer);
       this.#aliveTimer = setTimeout(() => {
-        this.#pingedMs = performance.now();
-        this.#inner?.send('PING');
+        if (this.#pingedMs === undefined) this.#ping();
         this.#aliveTimer = setTimeout(() => this.abandon('no sign of life'), this.#answerTimeoutMs());
       }, timings.keepAliveIntervalMs);
+    }
+
+    #measure(): void {
+      const isDue = this.#pingedMs === undefined && performance.now() - this.#lastPingMs >= timings.keepAliveIntervalMs;
+      if (isDue && this.#answerMs > SLOW_ANSWER_MS) this.#ping();
+    }
+
+    #ping(): void {
+      this.#pingedMs = performance.now();
+      this.#lastPingMs = this.#pingedMs;
+      this.#inner?.send('PING');
     }
 
     #answerTimeoutMs(): number {
