@@ -164,10 +164,14 @@ export class ScreenSession {
     // Followed while the stored screen is read: somebody waits for both.
     const followed = this.#feed.follow();
     followed.catch(() => undefined); // It is awaited below.
-    const emulator = await this.#restore();
-    this.#emulator = emulator;
+    const stored = await this.#usable();
     await followed;
     this.#answered = this.#feed.answeredOffset;
+    // Asked before the screen is restored, milliseconds of work: the host answers meanwhile.
+    let read = stored && this.#readBehind(stored, signal);
+    const emulator = await this.#restore(stored);
+    this.#emulator = emulator;
+    if (this.#position.offset !== stored?.offset || this.#position.mark !== stored.mark) read = null;
     this.#isLive = true;
     let quietSince = performance.now();
     while (!signal.aborted) {
@@ -184,7 +188,8 @@ export class ScreenSession {
         await this.#next(Math.max(1, Math.min(left > 0 ? left : Number.MAX_SAFE_INTEGER, factsDueMs ?? SLEEP_AFTER_MS)));
         continue;
       }
-      const entries = ahead.kind === 'entries' ? ahead.entries : await this.#older(ahead.ringStart, signal);
+      const entries = ahead.kind === 'entries' ? ahead.entries : await (read ?? this.#older(this.#position, ahead.ringStart, signal));
+      read = null;
       for (const entry of entries) await this.#feedOne(emulator, entry);
       this.#feed.release(this.#position);
       // Before the host is told: the screen is there.
@@ -197,16 +202,34 @@ export class ScreenSession {
     }
   }
 
-  /** Restored from the newest state that can be read; blank where everything is kept, or nothing can. */
-  async #restore(): Promise<Emulator> {
+  /** The newest stored state, if it is one of this session as it is now. */
+  async #usable(): Promise<Checkpoint | null> {
     const stored = await this.#options.loadCheckpoint();
     const session = this.#options.session();
     const isOfRun = stored && (stored.run === session.run || stored.offset <= session.runFromOffset);
-    const usable =
-      stored && isOfRun && stored.offset >= session.firstOffset && stored.offset <= session.endOffset && stored.mark <= session.lastMark
-        ? stored
-        : null;
-    const emulator = usable && (await this.#restoreFrom(usable));
+    return stored &&
+      isOfRun &&
+      stored.offset >= session.firstOffset &&
+      stored.offset <= session.endOffset &&
+      stored.mark <= session.lastMark
+      ? stored
+      : null;
+  }
+
+  /** What the host kept behind a stored state; null when nothing must be read there. */
+  #readBehind({ offset, mark }: StreamPosition, signal: AbortSignal): Promise<readonly StreamEntry[]> | null {
+    const from = { offset, mark };
+    const ahead = this.#feed.ahead(from, this.#sliceBytes(from));
+    if (ahead.kind !== 'behind') return null;
+    const read = this.#older(from, ahead.ringStart, signal);
+    read.catch(() => undefined); // It is awaited where it is fed.
+    return read;
+  }
+
+  /** Restored from the stored state, else from the host's base; blank where everything is kept, or nothing can be read. */
+  async #restore(stored: Checkpoint | null): Promise<Emulator> {
+    const session = this.#options.session();
+    const emulator = stored && (await this.#restoreFrom(stored));
     if (emulator) {
       this.#stored = this.#position;
       return emulator;
@@ -238,19 +261,15 @@ export class ScreenSession {
   }
 
   /** A slice ends where the answered queries end, so that replies before and behind can be told apart, and where a base is due. */
-  #sliceBytes(): number {
-    const toAnswered = this.#answered - this.#position.offset;
+  #sliceBytes(from: StreamPosition = this.#position): number {
+    const toAnswered = this.#answered - from.offset;
     const slice = Math.min(SLICE_BYTES, stepBytes(this.#options.session().maxHistoryBytes));
     return toAnswered > 0 ? Math.min(slice, toAnswered) : slice;
   }
 
-  async #older(ringStart: StreamPosition, signal: AbortSignal): Promise<readonly StreamEntry[]> {
-    const toOffset = Math.min(ringStart.offset, this.#position.offset + this.#sliceBytes());
-    for await (const page of readHistory(
-      this.#options.host,
-      { sessionId: this.id, from: this.#position, toOffset, pageBytes: SLICE_BYTES },
-      signal,
-    ))
+  async #older(from: StreamPosition, ringStart: StreamPosition, signal: AbortSignal): Promise<readonly StreamEntry[]> {
+    const toOffset = Math.min(ringStart.offset, from.offset + this.#sliceBytes(from));
+    for await (const page of readHistory(this.#options.host, { sessionId: this.id, from, toOffset, pageBytes: SLICE_BYTES }, signal))
       return page;
     return [];
   }
