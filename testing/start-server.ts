@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { stopServerAndHost } from './stop-server.ts';
 
 const SERVER_FOLDER = fileURLToPath(new URL('../apps/server', import.meta.url));
 const START_TIMEOUT_MS = 30_000;
@@ -190,10 +191,12 @@ export async function startTestServer(options: StartOptions = {}): Promise<TestS
     },
     start,
     async close() {
-      const stopped = await runCotg(['stop', '--all', '--yes'], { dataDir, from, prefix: options.prefix });
+      // In a namespace of its own nothing of it can be seen from here.
+      const isStopped = options.prefix === undefined && (await stopServerAndHost(dataDir, child));
+      const stopped = isStopped ? null : await runCotg(['stop', '--all', '--yes'], { dataDir, from, prefix: options.prefix });
       await server.kill('SIGKILL');
       // A host that stays is a fault of the command, or of the test: said here, where it is known whose it is.
-      if (stopped.code !== 0 && stopped.code !== NOTHING_SERVES)
+      if (stopped && stopped.code !== 0 && stopped.code !== NOTHING_SERVES)
         throw new Error(`cotg stop --all answered ${stopped.code}: ${stopped.stderr}`);
       if (options.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true });
     },
