@@ -4,13 +4,19 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer } from 'vitest/node';
 import type { TestSpecification } from 'vitest/node';
 
-/** Minutes long, mostly waiting: begun first, so that no worker is alone with one of them at the end. */
+/** A minute and more, mostly waiting: begun first, so that no worker is alone with one of them at the end. */
 const LONG = [
   'soak.test.ts',
-  'process-death.fault.test.ts',
+  'stream.integration.test.ts',
+  'startup.integration.test.ts',
   'link.fault.test.ts',
+  'process-death.fault.test.ts',
+  'compaction.fault.test.ts',
   'load.fault.test.ts',
   'full-disk.fault.test.ts',
+  'life.integration.test.ts',
+  'screen.integration.test.ts',
+  'edges.fault.test.ts',
   'fuzz.test.ts',
 ];
 
@@ -40,8 +46,9 @@ const node = (name: string, root: string, include = ['src/**/*.test.ts', 'test/*
 
 export default defineConfig({
   test: {
-    // Two cores are the smallest machine we support; more workers only make real processes wait for each other.
-    maxWorkers: 2,
+    // One more than the cores of the smallest machine we support: the integration tests wait half their time, for a limit to pass or a process
+    // to start. More would only make real processes wait for each other.
+    maxWorkers: 3,
     sequence: { sequencer: LongFirst },
     projects: [
       node('db', 'packages/db'),
