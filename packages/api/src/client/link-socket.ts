@@ -64,7 +64,7 @@ export function makeLinkSocketClass(options: LinkSocketOptions): typeof WebSocke
     readonly CLOSING = 2;
     readonly CLOSED = 3;
     readonly url: string;
-    readonly #stopWaiting: () => void;
+    #stopWaiting: () => void = () => undefined;
     /** Undefined while it waits to be opened. */
     #inner: WebSocket | undefined;
     #binaryType: 'arraybuffer' | 'blob' = 'blob';
