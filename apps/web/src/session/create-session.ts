@@ -106,8 +106,6 @@ export function createSession(options: OpenSessionOptions): OpenSession {
   /** When the terminal last got something: a cut may be noticed seconds after it began. */
   let heardAt = 0;
   let isNewPage = options.isNewPage;
-  /** Of the program that is typed to. */
-  let run: number | undefined;
 
   const tab = tabStorage();
   const farewell = takeFarewell(tab, sessionId);
@@ -186,7 +184,7 @@ export function createSession(options: OpenSessionOptions): OpenSession {
         askForSize();
         return;
       case 'seam':
-        noteRun(fact.run);
+        queue.setRun(fact.run);
         setEnd(undefined);
         return;
       case 'exit':
@@ -209,14 +207,8 @@ export function createSession(options: OpenSessionOptions): OpenSession {
     }
   }
 
-  /** What was typed for one program is not typed into another one. */
-  function noteRun(now: number): void {
-    if (run !== undefined && now !== run) queue.end();
-    run = now;
-  }
-
   function greet(hello: Hello): void {
-    noteRun(hello.session.run);
+    queue.setRun(hello.session.run);
     setSession(hello.session);
     setTitle(hello.title);
     setController(hello.controller);

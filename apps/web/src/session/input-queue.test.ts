@@ -422,3 +422,21 @@ test('each input learns once what became of it', async () => {
   queue.leave();
   expect(fates).toEqual(['a: typed', 'b: typed', 'c: typed', 'd: unknown', 'e: not-typed']);
 });
+
+test('what was typed for a program that has ended meanwhile is not typed into the one that runs now', async () => {
+  const { ledger, queue, refused } = setUp();
+  queue.setRun(1);
+  queue.open(0);
+  ledger.behave(() => 'lose-request');
+  queue.type('rm -r');
+  await settled();
+  queue.cut();
+  queue.type('f');
+  ledger.behave(() => 'deliver');
+  queue.setRun(2);
+  queue.open(0);
+  queue.type('ok');
+  await settled();
+  expect(ledger.typed).toBe('ok');
+  expect(refused).toEqual(['ended']);
+});

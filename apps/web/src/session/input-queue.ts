@@ -73,6 +73,7 @@ export class InputQueue {
   #waitingBytes = 0;
   /** Bytes accepted since the connection was lost. */
   #offlineBytes = 0;
+  #run: number | undefined;
   #isOpen = false;
   #isRefusing = false;
   #lastApplied = 0;
@@ -132,6 +133,12 @@ export class InputQueue {
     this.#waitingBytes += bytes;
     this.#pump();
     return true;
+  }
+
+  /** Which program of the session is typed to: what was typed for one is not typed into the next. */
+  setRun(run: number): void {
+    if (this.#run !== undefined && run !== this.#run) this.end();
+    this.#run = run;
   }
 
   /** Attached, by `hello`: the server has applied everything up to `lastInput`. */
