@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { numbersWithTests, range } from './numbers.mjs';
 
 /** Faults with a promise of their own. */
-const WANTED = [...range(1, 54), ...range(56, 58)];
+const WANTED = range(1, 58);
 
 /** Without a test so far. This list only shrinks: a number that has one must leave it. */
 const NOT_YET: number[] = [];

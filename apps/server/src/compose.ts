@@ -289,8 +289,9 @@ export async function startServer(
         files: config.tls,
         present: certificate,
         onRenewed: (renewed) => {
-          http.useCertificate(renewed);
+          // In this order: a command that meets the new one finds it noted.
           if (!isReadOnly) noteWhere(renewed.leaf);
+          http.useCertificate(renewed);
         },
         log,
       });

@@ -8,7 +8,10 @@ import { connect as connectTls } from 'node:tls';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { transportTo } from '../src/cli/transport.ts';
 import { SECURITY_HEADERS } from '../src/http/headers.ts';
+import { readServerInfo } from '../src/server-info.ts';
+import type { ServerInfo } from '../src/server-info.ts';
 import { freePort, makeCertificates } from '../../../testing/certificates.ts';
 import type { Certificates } from '../../../testing/certificates.ts';
 import { UPGRADE_HEADERS, headerOf, pairLines, rawHttp } from '../../../testing/raw-http.ts';
@@ -362,7 +365,55 @@ async function presented(): Promise<string> {
   return fingerprint;
 }
 
-test('a renewed certificate is used without a restart and without a lost socket; one that does not fit is said and not used', async () => {
+test('F55: a command that has read the note before a certificate is renewed, and connects behind it, uses the new one and no third', async () => {
+  const noteFile = `${dataDir}/server.json`;
+  const note = (): ServerInfo => {
+    const found = readServerInfo(noteFile);
+    if (!found) throw new Error('there is no note');
+    return found;
+  };
+  const old = note();
+  const reaches = async (readNote: () => ServerInfo): Promise<boolean> => {
+    const { fetch } = await transportTo(old, readNote);
+    return fetch(new URL('/healthz', old.url)).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  };
+  const transport = await transportTo(old, note);
+  const PinnedWebSocket = transport.WebSocket as unknown as new (url: string, options: { headers: Record<string, string> }) => WebSocket;
+  expect(await reaches(note)).toBe(true);
+
+  await makeCertificates(dataDir, [NAME]);
+  await eventually(
+    () => note().certificate,
+    (certificate) => certificate !== old.certificate,
+    { what: 'the renewed certificate is noted' },
+  );
+  expect(await reaches(note)).toBe(true);
+  const socket = new PinnedWebSocket(`${old.url.replace('https', 'wss')}/trpc`, { headers: { authorization: `Bearer ${server.token}` } });
+  await new Promise<void>((resolve, reject) => {
+    socket.addEventListener('open', () => resolve());
+    socket.addEventListener('error', () => reject(new Error('the socket did not open')));
+  });
+  socket.close();
+  // What is noted is all that counts: neither the old one nor somebody else's is enough.
+  expect(await reaches(() => old)).toBe(false);
+  expect(await reaches(() => ({ ...old, certificate: certificates.ca }))).toBe(false);
+});
+
+test('F55: commands work at every moment of a renewal', async () => {
+  const seen = (): string | null | undefined => readServerInfo(`${dataDir}/server.json`)?.certificate;
+  const before = seen();
+  const renewing = makeCertificates(dataDir, [NAME]);
+  const codes: (number | null)[] = [];
+  while (seen() === before) codes.push((await runCotg(['ls'], { dataDir })).code);
+  await renewing;
+  codes.push((await runCotg(['ls'], { dataDir })).code);
+  expect(codes.filter((code) => code !== 0)).toEqual([]);
+});
+
+test('F55: a renewed certificate is used without a restart and without a lost socket; one that does not fit is said and not used', async () => {
   const socket = new WebSocket(`wss://127.0.0.1:${server.port}/trpc`, {
     ...trusting(),
     headers: { host: authority, authorization: `Bearer ${server.token}` },

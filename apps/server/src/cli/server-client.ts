@@ -33,7 +33,8 @@ export async function locateServer(flags: Flags): Promise<Located> {
   const info = dataDir && readServerInfo(dataDir.serverInfo);
   // The note of a server that was killed may name a port that a stranger holds by now: no lease, no token.
   const isServed = dataDir !== undefined && !leaseIsFree(dataDir.serverLock);
-  const transport = dataDir && info && isServed && isSameProcess(info) ? await transportTo(info) : undefined;
+  const transport =
+    dataDir && info && isServed && isSameProcess(info) ? await transportTo(info, () => noteOfSame(dataDir.serverInfo, info)) : undefined;
   const answer = info && transport ? await ask(info.url, transport) : 'silent';
   if (!dataDir || !info || !transport || answer === 'silent') {
     throw new StartError('NOT_SERVING', `No server answers for ${config.dataDir}.`, {
@@ -48,6 +49,12 @@ export async function locateServer(flags: Flags): Promise<Located> {
     });
   }
   return { dataDir, info, transport };
+}
+
+/** The note as it is by now, while it is still that process’s: it changes when a certificate is renewed. */
+function noteOfSame(path: string, info: ServerInfo): ServerInfo | undefined {
+  const now = readServerInfo(path);
+  return now?.pid === info.pid && now.startTime === info.startTime ? now : undefined;
 }
 
 async function ask(url: string, transport: Transport): Promise<'serving' | 'silent' | 'expired'> {
