@@ -113,6 +113,44 @@ describe('one server', () => {
     expect(await upgrade(server, { cookie: fixed, origin: server.url })).toBe(401);
   });
 
+  test('S21: a browser that is let in again is one device: what it was before is out, with one line of the audit; asking puts nobody out', async () => {
+    const bystander = await letIn(server, 'type', 'bystander');
+    const first = await letIn(server, 'admin', 'first');
+    const socket = new WebSocket(`${server.url.replace('http', 'ws')}/trpc`, { headers: { cookie: first.cookie, origin: server.url } });
+    await new Promise((resolve) => socket.once('open', resolve));
+    const closed = new Promise<number>((resolve) => socket.once('close', (code) => resolve(code)));
+    const isIn = async ({ cookie }: Paired): Promise<boolean> => (await upgrade(server, { cookie, origin: server.url })) === 'open';
+    const withCookie = { cookie: first.cookie };
+
+    const offer = await owner.api.pairing.start.mutate({ role: 'watch' });
+    expect((await post(server, { code: 'no-such-code-at-all' }, withCookie)).status).toBe(401);
+    const asked = await post(server, { code: secretOf(offer), name: 'second' }, withCookie);
+    const { request, match } = (await asked.json()) as { request: string; match: string };
+    expect((await post(server, { request }, withCookie)).status).toBe(202);
+    expect(await isIn(first)).toBe(true);
+    await owner.api.pairing.approve.mutate({ id: offer.id, match, isApproved: true });
+    const second = await pairedFrom(await post(server, { request }, withCookie));
+    expect(await closed).toBe(1008);
+    expect([await isIn(first), await isIn(second), await isIn(bystander)]).toEqual([false, true, true]);
+    const ids = (await owner.api.device.list.query()).map(({ id }) => id);
+    expect([first, second].map(({ deviceId }) => ids.includes(deviceId))).toEqual([false, true]);
+
+    // A request that cannot say which page it is may be another page's: it puts nobody out, and neither does the header of a script.
+    const quiet = await fetch(`${server.url}/api/pair`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', cookie: second.cookie },
+      body: JSON.stringify({ code: secretOf(await offerOf(server, '--approve')) }),
+    });
+    expect(quiet.status).toBe(200);
+    const script = { authorization: `Bearer ${second.token}` };
+    expect((await post(server, { code: secretOf(await offerOf(server, '--approve')) }, script)).status).toBe(200);
+    expect(await isIn(second)).toBe(true);
+    const lines = (await owner.api.system.audit.query({ limit: 100 })).filter(({ action }) => action === 'device.replace');
+    expect(lines).toMatchObject([
+      { actor: `device:${second.deviceId}`, detail: { device: first.deviceId, name: 'first', address: '127.0.0.1' } },
+    ]);
+  });
+
   test('S22, S28: a revoked device’s sockets are cut within a second and nothing of its is answered again; others go on', async () => {
     const [phone, tablet] = [await letIn(server, 'admin', 'phone'), await letIn(server, 'admin', 'tablet')];
     const states: string[] = [];

@@ -70,12 +70,22 @@ export function identify(
     if (!found) credentials.wrongToken?.(address);
     return found;
   }
+  const token = cookieToken(credentials.cookies, rawHeaders, isEncrypted);
+  return token === undefined ? undefined : deviceOf(credentials, token, address, 'cookie');
+}
+
+/** The device that this browser has been until now; it proves nothing that a request of another page would not prove, too. */
+export function deviceOfCookie(credentials: Credentials, rawHeaders: readonly string[], isEncrypted: boolean): KnownDevice | undefined {
+  const token = cookieToken(credentials.cookies, rawHeaders, isEncrypted);
+  return token === undefined ? undefined : credentials.findDevice(hashToken(token));
+}
+
+function cookieToken(names: CookieNames, rawHeaders: readonly string[], isEncrypted: boolean): string | undefined {
   const cookies = headerValues(rawHeaders, 'cookie');
   const header = cookies[0] ?? '';
   if (cookies.length !== 1 || header.length > MAX_CREDENTIAL_CHARS) return undefined;
-  const { cookies: names } = credentials;
   const token = parseCookie(header)[isEncrypted ? names.encrypted : names.plain];
-  return token === undefined || token === '' ? undefined : deviceOf(credentials, token, address, 'cookie');
+  return token === '' ? undefined : token;
 }
 
 function holderOf(credentials: Credentials, token: string, address: string): Identified | undefined {

@@ -7,15 +7,18 @@ import type { Caller } from '@cotg/api';
 import { headerValues, isAllowedHost, originState } from './access.ts';
 import type { AccessPolicy } from './access.ts';
 import type { ClientAddresses } from './client-address.ts';
-import { identify } from './credentials.ts';
+import { deviceOfCookie, identify } from './credentials.ts';
 import type { Credentials } from './credentials.ts';
 
-export type Passed = { readonly kind: 'public' } | { readonly kind: 'known'; readonly caller: Caller };
+/** `formerDevice`: what the browser that asks to be let in has been until now. */
+export type Passed = { readonly kind: 'public'; readonly formerDevice?: string } | { readonly kind: 'known'; readonly caller: Caller };
+
+const PAIR_PATH = '/api/pair';
 
 /** The only things that answer without credentials; a test fails when another one does. */
 export const PUBLIC_ROUTES = [
   { method: 'GET', path: '/healthz' },
-  { method: 'POST', path: '/api/pair' },
+  { method: 'POST', path: PAIR_PATH },
 ] as const;
 
 /** The only things that become a WebSocket, all of them with credentials. */
@@ -66,7 +69,12 @@ export function makeGate(policy: AccessPolicy, credentials: Credentials, clients
         throw new ApiError('ORIGIN_REFUSED', 'Requests made by another site are refused.');
       }
       const isPublic = PUBLIC_ROUTES.some((route) => route.path === path && route.method === method);
-      if (kind === 'request' && (isPublic || (!guarded && SAFE_METHODS.has(method)))) return { kind: 'public' };
+      if (kind === 'request' && (isPublic || (!guarded && SAFE_METHODS.has(method)))) {
+        // The cookie goes along with requests of other pages, too: only our own page asks in the name of this browser.
+        const former =
+          path === PAIR_PATH && origin === 'allowed' ? deviceOfCookie(credentials, rawHeaders, clients.isEncrypted(request)) : undefined;
+        return former ? { kind: 'public', formerDevice: former.id } : { kind: 'public' };
+      }
 
       const known = identify(credentials, rawHeaders, { address: clients.addressOf(request), isEncrypted: clients.isEncrypted(request) });
       if (!known)

@@ -330,10 +330,9 @@ export function makeRest(services: RestServices): RestApp {
     }),
     async (c) => {
       const asked = c.req.valid('json');
-      const device =
-        'code' in asked
-          ? await pairing.redeem(asked.code, asked.name ?? '', c.env.address)
-          : await pairing.poll(asked.request, c.env.address);
+      const { passed, address } = c.env;
+      const from = { address, formerDevice: passed.kind === 'public' ? passed.formerDevice : undefined };
+      const device = 'code' in asked ? await pairing.redeem(asked.code, asked.name ?? '', from) : await pairing.poll(asked.request, from);
       if (device.kind === 'waiting') {
         const { request, match, expiresAt } = device;
         return c.json({ request, match, expiresAt }, 202);

@@ -140,6 +140,15 @@ export class DeviceService implements DevicesPort {
     await this.#options.audit.record(caller, 'device.revoke', { device: id, name: device.name });
   }
 
+  /** The same browser has been let in anew, as `by`: what it was before is out. Nothing happens when that is out already. */
+  async replace(id: string, by: Caller): Promise<void> {
+    const device = this.#byId.get(id);
+    if (!device) return;
+    this.#drop(device, 'revoked');
+    await this.#options.catalog.devices.revoke(id, this.#now());
+    await this.#options.audit.record(by, 'device.replace', { device: id, name: device.name });
+  }
+
   async revokeAll(caller: Caller): Promise<{ revoked: number }> {
     if (!may(caller, 'admin')) throw new ApiError('FORBIDDEN', 'This device may not revoke others.');
     const exceptId = caller.kind === 'device' ? caller.deviceId : undefined;

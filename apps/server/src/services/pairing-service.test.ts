@@ -72,14 +72,19 @@ test('S17, S20: a link has 128 random bits in its fragment, a code 40, and eithe
   expect(new URL(offer.link)).toMatchObject({ origin: 'https://box.example.org', pathname: '/pair', search: '' });
   expect(secretOf(offer)).toMatch(/^[\w-]{22}$/);
   expect(offer.code).toMatch(/^[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$/);
-  const device = paired(await pairing.redeem(secretOf(offer), 'phone', '::1'));
+  const device = paired(await pairing.redeem(secretOf(offer), 'phone', { address: '::1' }));
   expect(devices.find(hashToken(device.token))).toEqual({ id: device.id, role: 'admin' });
-  for (const code of [secretOf(offer), offer.code]) expect(await codeOf(pairing.redeem(code, 'thief', '::1'))).toBe('PAIRING_CODE_USED');
+  for (const code of [secretOf(offer), offer.code])
+    expect(await codeOf(pairing.redeem(code, 'thief', { address: '::1' }))).toBe('PAIRING_CODE_USED');
 
   const { code } = pairing.start(owner, APPROVED);
   // As people type.
   expect(
-    (await pairing.redeem(` ${code.toLowerCase().replace('-', ' ').replaceAll('0', 'o').replaceAll('1', 'l')}`, 'tablet', '::1')).kind,
+    (
+      await pairing.redeem(` ${code.toLowerCase().replace('-', ' ').replaceAll('0', 'o').replaceAll('1', 'l')}`, 'tablet', {
+        address: '::1',
+      })
+    ).kind,
   ).toBe('paired');
 });
 
@@ -88,20 +93,20 @@ test('S17: five wrong typed codes end every typed code that is open; the link go
   const wrong = typedCodeOf(offer.code) === 'ZZZZZZZZ' ? 'YYYY-YYYY' : 'ZZZZ-ZZZZ';
   // From many addresses: no single one comes to its own limit.
   for (let n = 0; n < 5; n += 1) {
-    await expect(pairing.redeem(wrong, 'x', `10.0.0.${n}`)).rejects.toMatchObject({
+    await expect(pairing.redeem(wrong, 'x', { address: `10.0.0.${n}` })).rejects.toMatchObject({
       code: 'PAIRING_CODE_INVALID',
       message: n === 4 ? 'Wrong code.' : n === 3 ? 'Wrong code. 1 try left.' : `Wrong code. ${4 - n} tries left.`,
     });
   }
-  expect(await codeOf(pairing.redeem(offer.code, 'x', '10.0.1.1'))).toBe('PAIRING_CODE_INVALID');
-  expect(await codeOf(pairing.redeem(secretOf(offer), 'phone', '10.0.1.1'))).toBe('no error');
+  expect(await codeOf(pairing.redeem(offer.code, 'x', { address: '10.0.1.1' }))).toBe('PAIRING_CODE_INVALID');
+  expect(await codeOf(pairing.redeem(secretOf(offer), 'phone', { address: '10.0.1.1' }))).toBe('no error');
 });
 
 test('S18: of many that race for one code exactly one wins, in each of 1000 rounds', async () => {
   for (let round = 0; round < 1000; round += 1) {
     const offer = pairing.start(owner, ASK);
     const results = await Promise.all(
-      [secretOf(offer), secretOf(offer), secretOf(offer)].map((code) => codeOf(pairing.redeem(code, 'phone', '::1'))),
+      [secretOf(offer), secretOf(offer), secretOf(offer)].map((code) => codeOf(pairing.redeem(code, 'phone', { address: '::1' }))),
     );
     expect(results.filter((result) => result === 'no error')).toHaveLength(1);
   }
@@ -110,43 +115,43 @@ test('S18: of many that race for one code exactly one wins, in each of 1000 roun
 test('S17: a code is worth nothing after five minutes, after a restart, or when it was never one', async () => {
   const late = secretOf(pairing.start(owner, APPROVED));
   now += 5 * 60_000;
-  expect(await codeOf(pairing.redeem(late, 'phone', '::1'))).toBe('PAIRING_CODE_EXPIRED');
-  expect(await codeOf(pairing.redeem(late, 'phone', '::1'))).toBe('PAIRING_CODE_EXPIRED');
+  expect(await codeOf(pairing.redeem(late, 'phone', { address: '::1' }))).toBe('PAIRING_CODE_EXPIRED');
+  expect(await codeOf(pairing.redeem(late, 'phone', { address: '::1' }))).toBe('PAIRING_CODE_EXPIRED');
   const early = secretOf(pairing.start(owner, APPROVED));
   devices.close();
-  expect(await codeOf((await open()).redeem(early, 'phone', '::1'))).toBe('PAIRING_CODE_INVALID');
-  expect(await codeOf(pairing.redeem('guess', 'phone', '::1'))).toBe('PAIRING_CODE_INVALID');
+  expect(await codeOf((await open()).redeem(early, 'phone', { address: '::1' }))).toBe('PAIRING_CODE_INVALID');
+  expect(await codeOf(pairing.redeem('guess', 'phone', { address: '::1' }))).toBe('PAIRING_CODE_INVALID');
 });
 
 test('S19: whoever redeems waits with a number, and is let in when somebody who made the offer says so', async () => {
   const offer = pairing.start(owner, { role: 'watch', approve: false });
   expect(pairing.status(offer.id, owner)).toEqual({ state: 'open', name: null, address: null, match: null });
-  const { request, match } = waiting(await pairing.redeem(secretOf(offer), 'My\u202ephone\n', '10.1.2.3'));
+  const { request, match } = waiting(await pairing.redeem(secretOf(offer), 'My\u202ephone\n', { address: '10.1.2.3' }));
   expect(match).toMatch(/^\d{4}$/);
-  expect(waiting(await pairing.poll(request, '10.1.2.3')).match).toBe(match);
+  expect(waiting(await pairing.poll(request, { address: '10.1.2.3' })).match).toBe(match);
   expect(pairing.status(offer.id, owner)).toEqual({ state: 'waiting', name: 'Myphone', address: '10.1.2.3', match });
 
   const other = match === '0000' ? '0001' : '0000';
   expect(() => pairing.decide({ id: offer.id, match: other, isApproved: true }, owner)).toThrow(ApiError);
   expect(() => pairing.decide({ id: offer.id, match, isApproved: true }, admin)).toThrow('no such pairing');
-  expect(waiting(await pairing.poll(request, '10.1.2.3')).match).toBe(match);
+  expect(waiting(await pairing.poll(request, { address: '10.1.2.3' })).match).toBe(match);
 
   pairing.decide({ id: offer.id, match, isApproved: true }, owner);
-  const device = paired(await pairing.poll(request, '10.1.2.3'));
+  const device = paired(await pairing.poll(request, { address: '10.1.2.3' }));
   expect(devices.find(hashToken(device.token))).toEqual({ id: device.id, role: 'watch' });
-  expect(await codeOf(pairing.poll(request, '10.1.2.3'))).toBe('PAIRING_CODE_USED');
+  expect(await codeOf(pairing.poll(request, { address: '10.1.2.3' }))).toBe('PAIRING_CODE_USED');
 });
 
 test('S19: refused, or not decided in time, is not let in', async () => {
   const refused = pairing.start(admin, ASK);
-  const first = waiting(await pairing.redeem(secretOf(refused), 'phone', '::1'));
+  const first = waiting(await pairing.redeem(secretOf(refused), 'phone', { address: '::1' }));
   pairing.decide({ id: refused.id, match: first.match, isApproved: false }, admin);
-  expect(await codeOf(pairing.poll(first.request, '::1'))).toBe('PAIRING_REFUSED');
+  expect(await codeOf(pairing.poll(first.request, { address: '::1' }))).toBe('PAIRING_REFUSED');
   const late = pairing.start(owner, ASK);
-  const second = waiting(await pairing.redeem(secretOf(late), 'phone', '::1'));
+  const second = waiting(await pairing.redeem(secretOf(late), 'phone', { address: '::1' }));
   now += 2 * 60_000;
   expect(() => pairing.decide({ id: late.id, match: second.match, isApproved: true }, owner)).toThrow(ApiError);
-  expect(await codeOf(pairing.poll(second.request, '::1'))).toBe('PAIRING_CODE_EXPIRED');
+  expect(await codeOf(pairing.poll(second.request, { address: '::1' }))).toBe('PAIRING_CODE_EXPIRED');
   expect(devices.list(owner)).toEqual([]);
 });
 
@@ -159,19 +164,19 @@ test('S19: only the owner and admin devices may make a code, and only the owner 
 
 test('an approval at the computer is for the next device: one that waits, or the first that comes', async () => {
   const offer = pairing.start(owner, ASK);
-  const { request } = waiting(await pairing.redeem(secretOf(offer), 'phone', '::1'));
+  const { request } = waiting(await pairing.redeem(secretOf(offer), 'phone', { address: '::1' }));
   pairing.start(owner, APPROVED);
-  expect((await pairing.poll(request, '::1')).kind).toBe('paired');
+  expect((await pairing.poll(request, { address: '::1' })).kind).toBe('paired');
 
   const [early, late] = [pairing.start(owner, ASK), pairing.start(owner, APPROVED)];
-  expect((await pairing.redeem(secretOf(early), 'phone', '::1')).kind).toBe('paired');
-  expect((await pairing.redeem(secretOf(late), 'phone', '::1')).kind).toBe('waiting');
+  expect((await pairing.redeem(secretOf(early), 'phone', { address: '::1' })).kind).toBe('paired');
+  expect((await pairing.redeem(secretOf(late), 'phone', { address: '::1' })).kind).toBe('waiting');
 });
 
 test('S7, S23: devices survive a restart, are stored as hashes only, and what is revoked stays so', async () => {
   const [first, second] = [
-    paired(await pairing.redeem(secretOf(pairing.start(owner, APPROVED)), 'phone', '::1')),
-    paired(await pairing.redeem(secretOf(pairing.start(owner, APPROVED)), 'tablet', '::1')),
+    paired(await pairing.redeem(secretOf(pairing.start(owner, APPROVED)), 'phone', { address: '::1' })),
+    paired(await pairing.redeem(secretOf(pairing.start(owner, APPROVED)), 'tablet', { address: '::1' })),
   ];
   const known = (token: string): boolean => devices.find(hashToken(token)) !== undefined;
   await open();
@@ -191,22 +196,22 @@ test('S7, S23: devices survive a restart, are stored as hashes only, and what is
 });
 
 test('S9: the sixth wrong code within a minute is refused with when to try again, after a restart too; a good link is not', async () => {
-  for (let n = 0; n < 5; n += 1) expect(await codeOf(pairing.redeem(`guess-${n}`, 'x', '::1'))).toBe('PAIRING_CODE_INVALID');
+  for (let n = 0; n < 5; n += 1) expect(await codeOf(pairing.redeem(`guess-${n}`, 'x', { address: '::1' }))).toBe('PAIRING_CODE_INVALID');
   const isLimited = { code: 'TOO_MANY_REQUESTS', retryAfterS: expect.closeTo(60, -1) as number };
-  await expect(pairing.redeem('one-more', 'x', '::1')).rejects.toMatchObject(isLimited);
+  await expect(pairing.redeem('one-more', 'x', { address: '::1' })).rejects.toMatchObject(isLimited);
   pairing = await open();
-  await expect(pairing.redeem('one-more', 'x', '::1')).rejects.toMatchObject(isLimited);
-  await expect(pairing.poll('one-more', '::1')).rejects.toMatchObject(isLimited);
+  await expect(pairing.redeem('one-more', 'x', { address: '::1' })).rejects.toMatchObject(isLimited);
+  await expect(pairing.poll('one-more', { address: '::1' })).rejects.toMatchObject(isLimited);
   // What can be guessed is limited even when it is right.
   const offer = pairing.start(owner, APPROVED);
-  await expect(pairing.redeem(offer.code, 'x', '::1')).rejects.toMatchObject(isLimited);
-  expect(await codeOf(pairing.redeem(secretOf(offer), 'phone', '::1'))).toBe('no error');
-  expect(await codeOf(pairing.redeem('guess', 'x', '10.0.0.1'))).toBe('PAIRING_CODE_INVALID');
+  await expect(pairing.redeem(offer.code, 'x', { address: '::1' })).rejects.toMatchObject(isLimited);
+  expect(await codeOf(pairing.redeem(secretOf(offer), 'phone', { address: '::1' }))).toBe('no error');
+  expect(await codeOf(pairing.redeem('guess', 'x', { address: '10.0.0.1' }))).toBe('PAIRING_CODE_INVALID');
 });
 
 test('S10: two hundred addresses together come to a limit, too', async () => {
   const outcomes: string[] = [];
-  for (let n = 0; n < 200; n += 1) outcomes.push(await codeOf(pairing.redeem(`guess-${n}`, 'x', `127.0.1.${n}`)));
+  for (let n = 0; n < 200; n += 1) outcomes.push(await codeOf(pairing.redeem(`guess-${n}`, 'x', { address: `127.0.1.${n}` })));
   expect(outcomes.slice(0, 60)).toEqual(Array.from({ length: 60 }, () => 'PAIRING_CODE_INVALID'));
   expect(new Set(outcomes.slice(60))).toEqual(new Set(['TOO_MANY_REQUESTS']));
 });

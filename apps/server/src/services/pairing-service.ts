@@ -49,6 +49,13 @@ interface Offer {
   approval?: { isLeft: boolean };
 }
 
+/** Where a request to be let in comes from. */
+export interface From {
+  readonly address: string;
+  /** What this browser has been until now; being let in anew puts that out. */
+  readonly formerDevice?: string | undefined;
+}
+
 export type Redeemed =
   | { readonly kind: 'paired'; readonly id: string; readonly token: string }
   | ({ readonly kind: 'waiting' } & PairWaiting);
@@ -121,14 +128,15 @@ export class PairingService implements PairingPort {
   }
 
   /** A code from a link or typed. Spends it before anything is awaited: of two at the same moment exactly one gets on. */
-  async redeem(code: string, name: string, address: string): Promise<Redeemed> {
+  async redeem(code: string, name: string, from: From): Promise<Redeemed> {
+    const { address } = from;
     const offer = this.#byLink(code) ?? this.#byTyped(code);
     const typed = typedCodeOf(code);
     const isTyped = offer !== undefined && typed !== undefined && offer.linkKey !== keyOf(code);
-    if (offer && !isTyped) return this.#claim(offer, name, address);
+    if (offer && !isTyped) return this.#claim(offer, name, from);
     // What could be guessed is limited even when it is right; a link of 128 bits cannot be.
     await this.#options.limits.check(address);
-    if (offer && !isDeadTyped(offer)) return this.#claim(offer, name, address);
+    if (offer && !isDeadTyped(offer)) return this.#claim(offer, name, from);
     const left = typed === undefined ? undefined : this.#countWrongTyped();
     await this.#refused(address, 'code');
     throw new ApiError(
@@ -143,7 +151,8 @@ export class PairingService implements PairingPort {
   }
 
   /** What a waiting device asks again and again. */
-  async poll(request: string, address: string): Promise<Redeemed> {
+  async poll(request: string, from: From): Promise<Redeemed> {
+    const { address } = from;
     const key = keyOf(request);
     const offer = [...this.#offers.values()].find(({ claim }) => claim?.requestKey === key);
     if (!offer?.claim) {
@@ -156,7 +165,7 @@ export class PairingService implements PairingPort {
       case 'waiting':
         return this.#waiting(offer.claim, request);
       case 'approved':
-        return this.#admit(offer, offer.claim);
+        return this.#admit(offer, offer.claim, from);
       case 'refused':
         throw new ApiError('PAIRING_REFUSED', 'The computer said no.', { hint: ASK_AGAIN });
       case 'paired':
@@ -166,7 +175,7 @@ export class PairingService implements PairingPort {
     }
   }
 
-  async #claim(offer: Offer, name: string, address: string): Promise<Redeemed> {
+  async #claim(offer: Offer, name: string, from: From): Promise<Redeemed> {
     this.#expire(offer);
     if (offer.state === 'expired') throw expired();
     if (offer.state !== 'open') throw used();
@@ -175,11 +184,11 @@ export class PairingService implements PairingPort {
       requestKey: keyOf(request),
       match: makeMatch(),
       name: cleanLabel(name),
-      address,
+      address: from.address,
       expiresAt: this.#now() + CLAIM_LIFE_MS,
     };
     offer.claim = claim;
-    if (this.#takeApproval(offer)) return this.#admit(offer, claim);
+    if (this.#takeApproval(offer)) return this.#admit(offer, claim, from);
     offer.state = 'waiting';
     return this.#waiting(claim, request);
   }
@@ -203,7 +212,7 @@ export class PairingService implements PairingPort {
     return { kind: 'waiting', request, match: claim.match, expiresAt };
   }
 
-  async #admit(offer: Offer, claim: Claim): Promise<Redeemed> {
+  async #admit(offer: Offer, claim: Claim, { formerDevice }: From): Promise<Redeemed> {
     offer.state = 'paired';
     const token = randomBytes(DEVICE_TOKEN_BYTES).toString('base64url');
     const { name, address } = claim;
@@ -211,6 +220,8 @@ export class PairingService implements PairingPort {
     await this.#options.devices.admit(device);
     const caller: Caller = { kind: 'device', deviceId: device.id, role: device.role, address };
     await this.#options.audit.record(caller, 'device.pair', { name, role: offer.role, pairing: offer.id });
+    // Behind it: a crash in between leaves a device too many, not a browser that is out.
+    if (formerDevice !== undefined) await this.#options.devices.replace(formerDevice, caller);
     return { kind: 'paired', id: device.id, token };
   }
 

@@ -24,8 +24,8 @@ const pairing = new PairingService({ devices, limits, audit, publicUrl: () => 'h
 kill.arm();
 const { link } = pairing.start(owner, { role: 'admin', approve: true });
 say(`code ${link.slice(link.indexOf('#') + 1)}`);
-await pairing.redeem('no-such-code', 'x', '10.0.0.1').catch(() => say('wrong'));
-const redeemed = await pairing.redeem(link.slice(link.indexOf('#') + 1), 'new', '::1');
+await pairing.redeem('no-such-code', 'x', { address: '10.0.0.1' }).catch(() => say('wrong'));
+const redeemed = await pairing.redeem(link.slice(link.indexOf('#') + 1), 'new', { address: '::1' });
 if (redeemed.kind === 'paired') say(`paired ${redeemed.token}`);
 await devices.revoke(oldId, owner);
 say('revoked');
