@@ -18,6 +18,7 @@ import { accessPolicy, bracketed } from './http/access.ts';
 import { makeClientAddresses, rateKeyOf } from './http/client-address.ts';
 import { cookieNamesFor } from './http/credentials.ts';
 import { makeGate } from './http/gate.ts';
+import { RefusedRequests } from './http/refused-requests.ts';
 import { makeRest } from './http/rest.ts';
 import { listen } from './http/server.ts';
 import { loadStaticShell } from './http/static.ts';
@@ -161,6 +162,7 @@ export async function startServer(
       keyOf: rateKeyOf,
       onFirst: (address) => void audit.record({ kind: 'nobody', address }, 'token.wrong'),
     });
+    const refused = new RefusedRequests({ audit, keyOf: rateKeyOf });
     const pairing = new PairingService({
       devices,
       limits,
@@ -253,6 +255,7 @@ export async function startServer(
       cookies,
       shell,
       devices,
+      refused,
       rest: makeRest({
         sessions: list,
         output,
@@ -260,11 +263,12 @@ export async function startServer(
         metrics,
         history: new HistoryService(host, (session) => list.titleOf(session)),
         pairing,
+        refused,
         cookieMaxAgeMs: config.deviceLifetimeMs,
         version: VERSION,
         log,
       }),
-      sockets: makeTrpcSockets({ context: { sessions: list, output, system, pairing, devices }, devices, log }),
+      sockets: makeTrpcSockets({ context: { sessions: list, output, system, pairing, devices }, devices, refused, log }),
     });
 
     const noteWhere = (leaf: string | null): void => {

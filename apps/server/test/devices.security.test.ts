@@ -3,6 +3,7 @@ import { createClient, errorCodeOf } from '@cotg/api/client';
 import type { AuditEntry, Client, PairingLink } from '@cotg/api/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { rawHttp } from '../../../testing/raw-http.ts';
 import { eventually, runCotg, startTestServer } from '../../../testing/start-server.ts';
 import type { TestServer } from '../../../testing/start-server.ts';
 
@@ -277,6 +278,44 @@ describe('one server', () => {
     expect(has('device.revoke', { actor: 'owner', device: phone.deviceId })).toBe(true);
     for (const secret of [secretOf(offer), offer.code, phone.token, server.token, wrong]) expect(stdout).not.toContain(secret);
   });
+});
+
+test('S67: what is refused because of its Host, its Origin or a missing right is one line each, and a flood of it no more', async () => {
+  await using server = await startTestServer();
+  const [watcher, typer] = [await letIn(server, 'watch'), await letIn(server, 'type')];
+  const refusedLines = async (): Promise<AuditEntry[]> => {
+    const { stdout } = await runCotg(['audit', '--json', '--lines', '1000'], { dataDir: server.dataDir });
+    return (JSON.parse(stdout) as AuditEntry[]).filter(({ action }) => action === 'request.refused');
+  };
+  const { port } = new URL(server.url);
+  const lines = (...headers: string[]): string[] => ['GET /api/sessions HTTP/1.1', ...headers, 'Connection: close'];
+  for (let n = 0; n < 3; n += 1) {
+    expect((await rawHttp({ port: Number(port) }, lines('Host: evil.example'))).status).toBe(421);
+    expect((await rawHttp({ port: Number(port) }, lines(`Host: 127.0.0.1:${port}`, 'Origin: https://user:secret@evil.test'))).status).toBe(
+      403,
+    );
+    expect(await upgrade(server, { cookie: watcher.cookie, origin: 'https://evil.test' })).toBe(403);
+    const refused = {
+      method: 'POST',
+      headers: { authorization: `Bearer ${watcher.token}`, 'content-type': 'application/json' },
+      body: '{}',
+    };
+    expect((await fetch(`${server.url}/api/sessions`, refused)).status).toBe(403);
+  }
+  const client = await connected(server, typer.token);
+  expect(await codeOf(client.api.device.list.query())).toBe('FORBIDDEN');
+  await client.close();
+
+  const [nobody, address] = ['nobody', '127.0.0.1'];
+  expect((await refusedLines()).map(({ actor, detail }) => ({ actor, ...detail }))).toEqual([
+    { actor: nobody, address, what: 'host', asked: 'evil.example' },
+    { actor: nobody, address, what: 'origin' },
+    { actor: nobody, address, what: 'origin', asked: 'evil.test' },
+    { actor: `device:${watcher.deviceId}`, address, what: 'right', asked: 'POST /api/sessions' },
+    { actor: `device:${typer.deviceId}`, address, what: 'right', asked: 'device.list', unwritten: 2 },
+  ]);
+  for (let n = 0; n < 100; n += 1) await rawHttp({ port: Number(port) }, lines(`Host: evil-${n}.example`));
+  expect((await refusedLines()).filter(({ detail }) => detail['what'] === 'host')).toHaveLength(30);
 });
 
 test('S9, S11: wrong codes from the computer itself are limited too, with when to try again, over a restart; whoever is in is not', async () => {

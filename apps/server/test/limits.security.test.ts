@@ -45,14 +45,16 @@ async function serve(options: { gate?: Gate; device?: Allowance } = {}) {
     check: (request) => ({ kind: 'known', caller: { ...DEVICE, deviceId: String(request.headers['x-device'] ?? 'phone') } }),
   };
   const devices = { opened: () => () => undefined, seen: () => undefined };
+  const refused = { note: () => undefined };
   const limits = makeSocketLimits({ device: options.device ?? SMALL });
   http.ready({
     gate,
     cookies: cookieNamesFor('test', false),
     shell: { serve: () => false },
-    rest: makeRest({ ...services, cookieMaxAgeMs: 0, version: 'test', log } as unknown as RestServices),
-    sockets: makeTrpcSockets({ context: services, devices, log, limits }),
+    rest: makeRest({ ...services, refused, cookieMaxAgeMs: 0, version: 'test', log } as unknown as RestServices),
+    sockets: makeTrpcSockets({ context: services, devices, refused, log, limits }),
     devices,
+    refused,
   });
   return { port: http.port, lines, [Symbol.asyncDispose]: () => http.close() };
 }

@@ -82,9 +82,10 @@ async function serveFailing(how: 'throws' | 'rejects') {
   const log = makeLogger({ level: 'debug', format: 'json', name: 'server', destination: { write: (line) => void lines.push(line) } });
   const http = await listen({ host: '127.0.0.1', port: 0, clients: makeClientAddresses([]), log });
   const port = failing(how);
+  const refused = { note: () => undefined };
   const services: RestServices = {
     ...{ sessions: port, output: port, system: port, history: port, metrics: port, pairing: port },
-    ...{ cookieMaxAgeMs: 0, version: 'test', log },
+    ...{ refused, cookieMaxAgeMs: 0, version: 'test', log },
   };
   const gate: Gate = { check: () => ({ kind: 'known', caller: OWNER }) };
   const devices = { opened: () => () => undefined, seen: () => undefined };
@@ -94,8 +95,9 @@ async function serveFailing(how: 'throws' | 'rejects') {
     cookies: cookieNamesFor('test', false),
     shell: { serve: () => false },
     rest: makeRest(services),
-    sockets: makeTrpcSockets({ context, devices, log }),
+    sockets: makeTrpcSockets({ context, devices, refused, log }),
     devices,
+    refused,
   });
   return { origin: `127.0.0.1:${http.port}`, lines, [Symbol.asyncDispose]: () => http.close() };
 }

@@ -26,6 +26,7 @@ import type { PairingService } from '../services/pairing-service.ts';
 import type { Logger } from '../log.ts';
 import { messageOf } from '../errors.ts';
 import type { Passed } from './gate.ts';
+import type { RefusedRequests } from './refused-requests.ts';
 import { streamOf } from './stream-of.ts';
 import { PROBLEM_TYPE, badInput, problemHeaders, toProblem } from './problem.ts';
 
@@ -36,6 +37,7 @@ export interface RestServices {
   readonly history: HistoryService;
   readonly metrics: MetricsService;
   readonly pairing: PairingService;
+  readonly refused: Pick<RefusedRequests, 'note'>;
   /** How long a device is let in at most; 0: until it is revoked. */
   readonly cookieMaxAgeMs: number;
   readonly version: string;
@@ -111,7 +113,12 @@ export function makeRest(services: RestServices): RestApp {
     const problem = toProblem(error, log);
     return Response.json(problem, { status: problem.status, headers: problemHeaders(problem) });
   };
-  app.onError((error) => problemResponse(unwrap(error)));
+  app.onError((error, c) => {
+    const { passed } = c.env;
+    if (passed.kind === 'known' && error instanceof ApiError && error.code === 'FORBIDDEN')
+      services.refused.note(passed.caller, 'right', `${c.req.method} ${c.req.routePath}`);
+    return problemResponse(unwrap(error));
+  });
   app.notFound(() => problemResponse(new ApiError('NOT_FOUND', 'There is nothing here.')));
 
   /** The caller, if it has the right of this route. A route without a declared right is refused for everybody. */

@@ -17,6 +17,8 @@ import type { CookieNames, OpenThings } from './credentials.ts';
 import { UPGRADE_PATHS, isGuardedPath, pathOf } from './gate.ts';
 import type { Gate, Passed } from './gate.ts';
 import { NO_STORE, headersFor } from './headers.ts';
+import { nameIn } from './refused-requests.ts';
+import type { RefusedRequests } from './refused-requests.ts';
 import type { RestApp } from './rest.ts';
 import { refusal } from './rest.ts';
 import type { StaticShell } from './static.ts';
@@ -49,6 +51,7 @@ export interface HttpParts {
   readonly rest: RestApp;
   readonly sockets: TrpcSockets;
   readonly devices: OpenThings;
+  readonly refused: Pick<RefusedRequests, 'note'>;
 }
 
 export interface HttpServer {
@@ -82,6 +85,14 @@ export async function listen(options: ListenOptions): Promise<HttpServer> {
 
   const headersOf = (request: IncomingMessage): Readonly<Record<string, string>> =>
     headersFor({ isEncrypted: clients.isEncrypted(request), host: request.headers.host });
+
+  const noteRefused = ({ refused }: HttpParts, request: IncomingMessage, error: unknown): void => {
+    const code = error instanceof ApiError ? error.code : undefined;
+    if (code !== 'HOST_REFUSED' && code !== 'ORIGIN_REFUSED') return;
+    const what = code === 'HOST_REFUSED' ? 'host' : 'origin';
+    const asked = nameIn(headerValues(request.rawHeaders, what)[0]);
+    refused.note({ kind: 'nobody', address: clients.addressOf(request) }, what, asked);
+  };
 
   const refuse = (response: ServerResponse, error: unknown): void => {
     const { status, headers, body } = refusal(error, log);
@@ -117,6 +128,7 @@ export async function listen(options: ListenOptions): Promise<HttpServer> {
         response.destroy();
       });
     } catch (error) {
+      noteRefused(parts, request, error);
       refuse(response, error);
     }
   };
@@ -133,6 +145,7 @@ export async function listen(options: ListenOptions): Promise<HttpServer> {
       if (!UPGRADE_PATHS.some((path) => path === request.url)) throw new ApiError('NOT_FOUND', 'There is nothing here.');
       parts.sockets.upgrade(request, socket, head, passed.caller);
     } catch (error) {
+      if (parts) noteRefused(parts, request, error);
       farewell(socket, rawAnswer(refusal(error, log), headersOf(request)));
     }
   };

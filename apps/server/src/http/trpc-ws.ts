@@ -10,6 +10,7 @@ import { serverWireEncoder } from '@cotg/api/wire';
 import type { Logger } from '../log.ts';
 import { errnoOf, messageOf } from '../errors.ts';
 import type { OpenThings } from './credentials.ts';
+import type { RefusedRequests } from './refused-requests.ts';
 import { makeSocketLimits } from './socket-limits.ts';
 import type { SocketAccount, SocketLimits } from './socket-limits.ts';
 
@@ -50,10 +51,11 @@ function isPing(data: RawData): boolean {
 export function makeTrpcSockets(options: {
   context: Omit<ApiContext, 'caller' | 'backlog' | 'limits'>;
   devices: OpenThings;
+  refused: Pick<RefusedRequests, 'note'>;
   log: Logger;
   limits?: SocketLimits;
 }): TrpcSockets {
-  const { context, devices, log } = options;
+  const { context, devices, refused, log } = options;
   const limits = options.limits ?? makeSocketLimits();
   const callers = new WeakMap<IncomingMessage, { readonly caller: Caller; readonly account: SocketAccount }>();
   const wss = new WebSocketServer({
@@ -85,13 +87,14 @@ export function makeTrpcSockets(options: {
       const backlog = { bufferedBytes: () => res.bufferedAmount, isOpen: () => res.readyState === res.OPEN };
       return { ...context, caller: known.caller, backlog, limits: known.account };
     },
-    onError: ({ error, path }) => {
+    onError: ({ error, path, ctx }) => {
+      const { cause } = error;
+      if (ctx && cause instanceof ApiError && cause.code === 'FORBIDDEN') refused.note(ctx.caller, 'right', path);
       // What a stream throws later comes wrapped: ours are refusals, not failures.
-      const isOurs = error.cause instanceof ApiError && error.cause.code !== 'INTERNAL';
+      const isOurs = cause instanceof ApiError && cause.code !== 'INTERNAL';
       // Frames that are none: the client's doing, which must not fill our log.
-      if (errnoOf(error.cause)?.startsWith(BAD_FRAME)) log.debug({ error: error.message }, 'a socket sent what is no frame');
-      else if (error.code === 'INTERNAL_SERVER_ERROR' && !isOurs)
-        log.error({ path, error: messageOf(error.cause ?? error) }, 'procedure failed');
+      if (errnoOf(cause)?.startsWith(BAD_FRAME)) log.debug({ error: error.message }, 'a socket sent what is no frame');
+      else if (error.code === 'INTERNAL_SERVER_ERROR' && !isOurs) log.error({ path, error: messageOf(cause ?? error) }, 'procedure failed');
       // Its message may quote what the client sent, and its path may be anything: neither belongs into a log.
       else
         log.debug({ path: path !== undefined && path in appRouter._def.procedures ? path : null, code: error.code }, 'procedure refused');
