@@ -1,15 +1,20 @@
 // The server with TLS of its own: who may connect, what it speaks, what does not end it, and how a certificate is renewed.
-import { X509Certificate } from 'node:crypto';
+// The library below asks for it: its decorators are read at import.
+// oxlint-disable-next-line import/no-unassigned-import
+import 'reflect-metadata';
+import { KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
+import * as x509 from '@peculiar/x509';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { transportTo } from '../src/cli/transport.ts';
 import { SECURITY_HEADERS } from '../src/http/headers.ts';
+import { tlsOptionsOf } from '../src/http/tls.ts';
 import { readServerInfo } from '../src/server-info.ts';
 import type { ServerInfo } from '../src/server-info.ts';
 import { freePort, makeCertificates } from '../../../testing/certificates.ts';
@@ -198,6 +203,58 @@ test('S63: nothing older than TLS 1.2', async () => {
   }
   for (const version of ['TLSv1', 'TLSv1.1'] as const)
     await expect(handshake({ ...trusting(), minVersion: version, maxVersion: version, ciphers: 'ALL:@SECLEVEL=0' })).rejects.toThrow();
+});
+
+test('S63: every cipher has forward secrecy and authenticates what it encrypts; a client that offers none such gets no connection', async () => {
+  const only = (ciphers: string): ConnectionOptions => ({ ...trusting(), maxVersion: 'TLSv1.2', ciphers: `${ciphers}:@SECLEVEL=0` });
+  for (const good of ['ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-ECDSA-AES256-GCM-SHA384', 'ECDHE-ECDSA-CHACHA20-POLY1305']) {
+    const socket = await handshake(only(good));
+    expect(socket.getCipher().name).toBe(good);
+    socket.destroy();
+  }
+  for (const weak of ['ECDHE-ECDSA-AES128-SHA', 'ECDHE-ECDSA-AES128-SHA256', 'ECDHE-ECDSA-AES256-SHA384', 'ECDHE-ECDSA-AES128-CCM8'])
+    await expect(handshake(only(weak)), weak).rejects.toThrow();
+});
+
+/** A server with what ours speaks and a certificate of RSA, as an owner may bring one: with its key more of the weak ciphers could be spoken. */
+async function serveRsa(): Promise<{ port: number; close: () => void }> {
+  const algorithm = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256', modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]) };
+  const keys = await x509.cryptoProvider.get().subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const { rawData } = await x509.X509CertificateGenerator.createSelfSigned({ name: [{ CN: [NAME] }], keys, signingAlgorithm: algorithm });
+  const cert = new X509Certificate(Buffer.from(rawData)).toString();
+  const key = KeyObject.from(keys.privateKey).export({ type: 'pkcs8', format: 'pem' }).toString();
+  const rsa = createTlsServer(tlsOptionsOf({ cert, key, leaf: cert, validTo: new Date() }));
+  rsa.on('tlsClientError', () => undefined); // They are what is tried.
+  await new Promise<void>((resolve) => {
+    rsa.listen(0, '127.0.0.1', resolve);
+  });
+  return { port: (rsa.address() as AddressInfo).port, close: () => void rsa.close() };
+}
+
+test('S63: with a key of RSA, too: neither CBC, nor a key exchange without forward secrecy', async () => {
+  const { port, close } = await serveRsa();
+  const offer = (ciphers: string): ConnectionOptions => ({
+    port,
+    rejectUnauthorized: false,
+    maxVersion: 'TLSv1.2',
+    ciphers: `${ciphers}:@SECLEVEL=0`,
+  });
+  try {
+    const socket = await handshake(offer('ECDHE-RSA-AES128-GCM-SHA256'));
+    expect(socket.getCipher().name).toBe('ECDHE-RSA-AES128-GCM-SHA256');
+    socket.destroy();
+    for (const weak of [
+      'AES128-GCM-SHA256',
+      'AES256-SHA',
+      'AES256-SHA256',
+      'ECDHE-RSA-AES128-SHA',
+      'ECDHE-RSA-AES128-SHA256',
+      'ECDHE-RSA-AES256-SHA384',
+    ])
+      await expect(handshake(offer(weak)), weak).rejects.toThrow();
+  } finally {
+    close();
+  }
 });
 
 /** The first bytes that a client of TLS sends. */
