@@ -1,7 +1,7 @@
 // Letting a second device in from the first one's page, by the same number on both, and out again. Real server, real pages.
 import { expect, test } from '@playwright/test';
 import type { Page } from '@playwright/test';
-import { expectLive, letIn, openStage, startSession, terminalOf, type } from './support/phone.ts';
+import { expectLive, letIn, linesOf, openStage, startSession, terminalOf, type } from './support/phone.ts';
 import { runCotg } from '../../../testing/start-server.ts';
 
 /** Counts what the content security policy refuses, from before the page's first script. */
@@ -54,12 +54,19 @@ test('S19, S20, S22, S35: a phone lets a tablet in by code and number, and out w
   await page.getByRole('button', { name: 'Done' }).tap();
   await expect(page.getByTestId('device-card')).toHaveCount(2);
   await page.screenshot({ path: info.outputPath('two-devices.png') });
+  const stored = (): Promise<string[]> => tablet.evaluate(() => Object.keys(localStorage));
+  expect(await stored()).not.toEqual([]);
   await page.getByRole('button', { name: 'Revoke “Kitchen tablet”' }).tap();
   const since = Date.now();
   await page.getByTestId('dialog-yes').tap();
   await expect(tablet.getByTestId('signed-out')).toBeVisible({ timeout: 10_000 });
   // Cut and asked anew: five times the promise of a second.
   expect(Date.now() - since).toBeLessThan(5000);
+  // What it had seen is none of its business any more, also behind a reload.
+  await expect.poll(stored).toEqual([]);
+  await tablet.reload();
+  await expect(tablet.getByTestId('signed-out')).toBeVisible();
+  await expect.poll(stored).toEqual([]);
   await expect(page.getByTestId('device-card')).toHaveCount(1);
   expect([await violations(), await otherViolations()]).toEqual([0, 0]);
   await context.close();
@@ -78,6 +85,14 @@ test('S25: a device that may only look sees the terminal and can neither type no
   await expectLive(page);
   await expect(page.getByTestId('sized-elsewhere')).toHaveText('This device may only look');
   for (const button of ['keyboard', 'take-control', 'end-session', 'key-bar']) await expect(page.getByTestId(button)).toHaveCount(0);
+  // What the terminal says by itself, that it is looked at and where a mouse is, is nothing that anybody tried to type.
+  const input = JSON.stringify({ data: "printf '\\033[?1004h\\033[?1003h\\033[?1006h%s' reporting\r" });
+  await stage.server.api(`/api/sessions/${id}/input`, { method: 'POST', body: input });
+  await expect.poll(() => linesOf(page)).toContainEqual(expect.stringMatching(/^reporting/));
+  await terminalOf(page).locator('textarea').focus();
+  for (const x of [100, 150, 200]) await page.mouse.move(x, 200);
+  await terminalOf(page).locator('textarea').blur();
+  expect(await page.getByTestId('toast').count()).toBe(0);
   // However it is typed.
   await terminalOf(page).locator('textarea').focus();
   await page.keyboard.press('x');

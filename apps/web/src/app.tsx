@@ -67,6 +67,10 @@ function Connected(props: { readonly stored: Stored; readonly reopenedId: string
   const connection = createConnection();
   const serverIsInsecure = createServerIsInsecure(connection);
   const router = useRouter();
+  // Behind the pages, which note what they have shown until they are gone.
+  createEffect(() => {
+    if (connection.state() === 'signed-out') props.stored.clear();
+  });
   // Whether this page has shown a session yet: the first one tells how old its last sight is.
   let isNewPage = true;
   const takeIsNewPage = (): boolean => {

@@ -14,7 +14,7 @@ import { refusalText } from '../session/refusal-words.ts';
 import { endSentence } from '../session/session-words.ts';
 import type { Stored } from '../settings/stored.ts';
 import { checkEmulator } from '../terminal/check-emulator.ts';
-import { createTerminal } from '../terminal/create-terminal.ts';
+import { createTerminal, isMouseReport } from '../terminal/create-terminal.ts';
 import type { Size } from '../terminal/fit.ts';
 import { KeyBar } from '../terminal/KeyBar.tsx';
 import { bytesOfKey } from '../terminal/keys.ts';
@@ -66,8 +66,14 @@ export function SessionPage(props: SessionPageProps): JSX.Element {
     ...FIRST_GRID,
     theme: matches('(prefers-color-scheme: light)') ? LIGHT_THEME : DARK_THEME,
     cursorBlink: !matches('(prefers-reduced-motion: reduce)'),
-    onText: (text) => mayTypeHere() && open()?.type(modifiers.apply(text)),
-    onBytes: (bytes) => mayTypeHere() && open()?.typeBytes(bytes),
+    onText: (text) => {
+      // The terminal's own doing, not the person's: there is nobody to tell.
+      if (!mayType() && isMouseReport(text)) return;
+      if (mayTypeHere()) open()?.type(modifiers.apply(text));
+    },
+    onBytes: (bytes) => {
+      if (mayType()) open()?.typeBytes(bytes);
+    },
     onLink: (text) => askForLink(text),
   });
   onCleanup(() => terminal.dispose());

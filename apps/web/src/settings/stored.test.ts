@@ -27,6 +27,15 @@ test('a forgotten session is neither reopened nor remembered as seen', () => {
   expect(stored.seen(ID)).toBeUndefined();
 });
 
+test('S28: what is cleared is gone, of every session', () => {
+  const stored = makeStored(localStorage);
+  stored.setOpenSession(ID);
+  for (const id of [ID, OTHER]) stored.setSeen(id, { at: 5, offset: 7 });
+  stored.clear();
+  expect(localStorage).toHaveLength(0);
+  expect(makeStored(undefined).clear()).toBeUndefined();
+});
+
 test.each(['{', 'null', '[]', '"x"', `{"${ID}":{"at":"x","offset":1}}`, `{"${ID}":null}`, '{"../x":{"at":1,"offset":1}}'])(
   'stored nonsense %s counts as nothing',
   (text) => {

@@ -20,6 +20,8 @@ export interface Stored {
   seen(id: string): Seen | undefined;
   setSeen(id: string, seen: Seen): void;
   forget(id: string): void;
+  /** All of it: this device is let in no longer. */
+  clear(): void;
 }
 
 /** Without storage (blocked by the browser, or full) nothing is remembered and everything else works. */
@@ -58,6 +60,9 @@ export function makeStored(storage: Storage | undefined): Stored {
       const seen = readSeen();
       if (seen.delete(id)) writeSeen(seen);
       if (openSession() === id) write(SESSION_KEY, undefined);
+    },
+    clear: () => {
+      for (const key of [SESSION_KEY, SEEN_KEY]) write(key, undefined);
     },
   };
 }

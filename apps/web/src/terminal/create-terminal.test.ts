@@ -2,19 +2,21 @@ import { decodeState, encodeState, makeLiveScreen } from '@cotg/screen';
 import type { ScreenState } from '@cotg/screen';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { checkEmulator } from './check-emulator.ts';
-import { createTerminal, makeXterm } from './create-terminal.ts';
+import { createTerminal, isMouseReport, makeXterm } from './create-terminal.ts';
 import type { TerminalHandle } from './create-terminal.ts';
 import { DARK_THEME } from './themes.ts';
 
 let terminal: TerminalHandle;
+let typed: string[];
 beforeEach(() => {
   vi.spyOn(HTMLCanvasElement.prototype, 'getContext').mockReturnValue(null);
+  typed = [];
   terminal = createTerminal({
     cols: 20,
     rows: 5,
     theme: DARK_THEME,
     cursorBlink: false,
-    onText: () => undefined,
+    onText: (text) => typed.push(text),
     onBytes: () => undefined,
     onLink: () => undefined,
   });
@@ -169,4 +171,10 @@ test('nothing is typed by a restore, nor is a title told', async () => {
 
 test('this emulator takes over screens', () => {
   expect(checkEmulator()).toBeNull();
+});
+
+test('focus reports come from nobody, reports of a mouse are told apart from keys', () => {
+  for (const text of ['\u001b[I', '\u001b[O', '\u001b[<35;10;5M', '\u001b[<0;10;5m', '\u001b[M', 'a']) terminal.xterm.input(text);
+  expect(typed).toEqual(['\u001b[<35;10;5M', '\u001b[<0;10;5m', '\u001b[M', 'a']);
+  expect(typed.map(isMouseReport)).toEqual([true, true, false, false]);
 });

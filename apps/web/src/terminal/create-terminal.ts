@@ -25,7 +25,7 @@ export interface TerminalOptions {
   readonly cursorBlink: boolean;
   /** What the person typed; replies to queries never come here. */
   readonly onText: (text: string) => void;
-  /** Reports that are no text, one character per byte. */
+  /** Reports of the mouse that are no text, one character per byte. */
   readonly onBytes: (bytes: string) => void;
   readonly onLink: (text: string) => void;
 }
@@ -149,4 +149,9 @@ export function makeXterm(options: ITerminalOptions & ITerminalInitOnlyOptions):
  */
 function isFocusReport(text: string): boolean {
   return text === '\u001b[I' || text === '\u001b[O';
+}
+
+/** What a mouse does, as text (SGR, CSI < … M or m): no key sends it either, and a mouse that merely passes does. */
+export function isMouseReport(text: string): boolean {
+  return text.startsWith('\u001b[<') && /^\d+;\d+;\d+[Mm]$/.test(text.slice(3));
 }
