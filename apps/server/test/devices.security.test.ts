@@ -180,6 +180,15 @@ describe('one server', () => {
     await Promise.all([client.close(), other.close()]);
   });
 
+  test('S24: a device that has not been used yet says so in `cotg devices`', async () => {
+    const lost = await letIn(server, 'type', 'unused');
+    const line = async (): Promise<string | undefined> =>
+      (await runCotg(['devices'], { dataDir: server.dataDir })).stdout.split('\n').find((row) => row.endsWith('unused'));
+    expect(await line()).toMatch(/ never \(let in \d+ s ago\) +in \d+ min +unused$/);
+    expect(await upgrade(server, { cookie: lost.cookie, origin: server.url })).toBe('open');
+    await eventually(line, (row) => row !== undefined && /\d+ s ago +in \d+ d +unused$/.test(row), { what: 'it has been used' });
+  });
+
   test('S22: cut within a second, measured from the call', async () => {
     const phone = await letIn(server, 'type', 'measured');
     const socket = new WebSocket(`${server.url.replace('http', 'ws')}/trpc`, { headers: { cookie: phone.cookie, origin: server.url } });

@@ -32,12 +32,12 @@ describe('devices', () => {
     const phone = device('secret');
     await devices.insert(phone);
     const { tokenHash, ...known } = phone;
-    expect(await devices.findByTokenHash(tokenHash)).toEqual({ ...known, lastSeenAt: 1000, revokedAt: null });
+    expect(await devices.findByTokenHash(tokenHash)).toEqual({ ...known, lastSeenAt: null, revokedAt: null });
     expect(await devices.findByTokenHash(device('other').tokenHash)).toBeUndefined();
     expect(await devices.revoke(phone.id, 2000)).toBe(true);
     expect(await devices.revoke(phone.id, 3000)).toBe(false);
     expect(await devices.findByTokenHash(tokenHash)).toBeUndefined();
-    expect(await devices.list()).toEqual([{ ...known, lastSeenAt: 1000, revokedAt: 2000 }]);
+    expect(await devices.list()).toEqual([{ ...known, lastSeenAt: null, revokedAt: 2000 }]);
   });
 
   it('stay revoked after the catalog was opened again', async () => {
@@ -74,15 +74,18 @@ describe('devices', () => {
     await expect(devices.insert(device('x'))).rejects.toThrow('UNIQUE');
   });
 
-  it('are seen to the minute, and can be renamed', async () => {
+  it('have not been seen before their first use, then to the minute, and can be renamed', async () => {
     await using test = await openTestCatalog();
     const { devices } = test.catalog;
     const phone = device('x');
     await devices.insert(phone);
+    expect((await devices.list())[0]?.lastSeenAt).toBeNull();
+    await devices.touch(phone.id, 1001);
+    expect((await devices.list())[0]?.lastSeenAt).toBe(1001);
     await devices.touch(phone.id, 30_000);
-    expect((await devices.list())[0]?.lastSeenAt).toBe(1000);
-    await devices.touch(phone.id, 61_000);
-    expect((await devices.list())[0]?.lastSeenAt).toBe(61_000);
+    expect((await devices.list())[0]?.lastSeenAt).toBe(1001);
+    await devices.touch(phone.id, 61_001);
+    expect((await devices.list())[0]?.lastSeenAt).toBe(61_001);
     expect(await devices.rename(phone.id, 'tablet')).toBe(true);
     expect((await devices.list())[0]?.name).toBe('tablet');
     expect(await devices.rename('nobody', 'x')).toBe(false);

@@ -24,13 +24,20 @@ export async function devices(flags: Flags, options: { json?: boolean }, io: Cli
     const rows = found.map((device) => [
       device.id.slice(0, SHORT_ID),
       device.role,
-      device.connections > 0 ? 'connected' : `${formatAge(now - Date.parse(device.lastSeenAt))} ago`,
+      seenWord(device, now),
       device.signedOutAt === null ? 'never' : `in ${formatAge(Date.parse(device.signedOutAt) - now)}`,
       printable(device.name),
     ]);
     for (const line of formatTable([['ID', 'MAY', 'SEEN', 'SIGNED OUT', 'NAME'], ...rows])) io.out(line);
     return EXIT.done;
   });
+}
+
+function seenWord({ connections, createdAt, lastSeenAt }: Device, now: number): string {
+  if (connections > 0) return 'connected';
+  return lastSeenAt === null
+    ? `never (let in ${formatAge(now - Date.parse(createdAt))} ago)`
+    : `${formatAge(now - Date.parse(lastSeenAt))} ago`;
 }
 
 function deviceBeginningWith(found: readonly Device[], text: string): Device {

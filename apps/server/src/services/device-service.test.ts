@@ -41,6 +41,7 @@ const isIn = (id: string): boolean => devices.find(hashToken(id)) !== undefined;
 test('S24: unused for its idle time, or older than its lifetime, a device is out, and what it has open is cut', async () => {
   const caller = await admit('phone');
   const ends: string[] = [];
+  expect(isIn('phone')).toBe(true);
   devices.opened(caller, (why) => ends.push(why));
   now += 29 * DAY_MS;
   expect(isIn('phone')).toBe(true);
@@ -56,6 +57,7 @@ test('S24: unused for its idle time, or older than its lifetime, a device is out
   expect(isIn('phone')).toBe(false);
 
   await admit('tablet');
+  expect(isIn('tablet')).toBe(true);
   for (let days = 0; days < 360; days += 20) {
     expect(isIn('tablet')).toBe(true);
     now += 20 * DAY_MS;
@@ -63,6 +65,30 @@ test('S24: unused for its idle time, or older than its lifetime, a device is out
   expect(isIn('tablet')).toBe(true);
   now += 5 * DAY_MS;
   expect(isIn('tablet')).toBe(false);
+});
+
+test('S24: a device that nobody has used within ten minutes, its answer was lost, is out; one use keeps it, over a restart too', async () => {
+  const owner: Caller = { kind: 'owner', address: '::1' };
+  const made = new Date(now).toISOString();
+  await admit('lost');
+  await admit('used');
+  expect(devices.list(owner)).toMatchObject([
+    { id: 'lost', createdAt: made, lastSeenAt: null, signedOutAt: new Date(now + 600_000).toISOString() },
+    { id: 'used', createdAt: made, lastSeenAt: null },
+  ]);
+  now += 5;
+  expect(isIn('used')).toBe(true);
+  await vi.waitFor(async () => expect((await catalog.devices.list()).filter(({ lastSeenAt }) => lastSeenAt !== null)).toHaveLength(1));
+  devices.close();
+  devices = await open();
+  now += 599_994;
+  expect(devices.list(owner).map(({ id, lastSeenAt }) => [id, lastSeenAt])).toEqual([
+    ['lost', null],
+    ['used', new Date(now - 599_994).toISOString()],
+  ]);
+  now += 1;
+  expect([isIn('lost'), isIn('used')]).toEqual([false, true]);
+  expect(devices.list(owner).map(({ id }) => id)).toEqual(['used']);
 });
 
 test('S22: what a revoked device has open ends at once, and nothing new opens; others go on', async () => {

@@ -15,6 +15,11 @@ import type { Logger } from '../log.ts';
 const LOOK_EVERY_MS = 500;
 /** The catalog keeps `lastSeenAt` to the minute: each write is synced. */
 const SEEN_STEP_MS = 60_000;
+/**
+ * So long (ms) after it was let in a device must have been used once. A page asks for something within a second; a device that has not done so by
+ * then never got the answer with its token, and nobody will ever use it.
+ */
+const FIRST_USE_MS = 10 * 60_000;
 const DEFAULT_NAME = 'Browser';
 
 /** Why what a device had open ends. */
@@ -26,9 +31,10 @@ interface LiveDevice {
   name: string;
   role: DeviceRole;
   readonly createdAt: number;
-  lastSeenAt: number;
+  /** Null: never. */
+  lastSeenAt: number | null;
   /** What the catalog has. */
-  storedSeenAt: number;
+  storedSeenAt: number | null;
   readonly open: Set<(why: DeviceEnd) => void>;
 }
 
@@ -75,8 +81,8 @@ export class DeviceService implements DevicesPort {
   seen(id: string): void {
     const device = this.#byId.get(id);
     if (!device || this.#isOver(device)) return;
-    device.lastSeenAt = Math.max(device.lastSeenAt, this.#now());
-    if (device.lastSeenAt - device.storedSeenAt < SEEN_STEP_MS) return;
+    device.lastSeenAt = Math.max(device.lastSeenAt ?? 0, this.#now());
+    if (device.storedSeenAt !== null && device.lastSeenAt - device.storedSeenAt < SEEN_STEP_MS) return;
     device.storedSeenAt = device.lastSeenAt;
     this.#options.catalog.devices
       .touch(id, device.lastSeenAt)
@@ -97,7 +103,7 @@ export class DeviceService implements DevicesPort {
 
   async admit(device: NewDevice): Promise<void> {
     await this.#options.catalog.devices.insert(device);
-    this.#add({ ...device, lastSeenAt: device.createdAt });
+    this.#add({ ...device, lastSeenAt: null });
   }
 
   me(caller: Caller): Me {
@@ -186,7 +192,8 @@ export class DeviceService implements DevicesPort {
   #endsAt(device: LiveDevice): number {
     const { idleMs, lifetimeMs } = this.#options;
     return Math.min(
-      idleMs === 0 ? Number.POSITIVE_INFINITY : device.lastSeenAt + idleMs,
+      device.lastSeenAt === null ? device.createdAt + FIRST_USE_MS : Number.POSITIVE_INFINITY,
+      idleMs === 0 ? Number.POSITIVE_INFINITY : (device.lastSeenAt ?? device.createdAt) + idleMs,
       lifetimeMs === 0 ? Number.POSITIVE_INFINITY : device.createdAt + lifetimeMs,
     );
   }
@@ -217,7 +224,7 @@ export class DeviceService implements DevicesPort {
       name: device.name === '' ? DEFAULT_NAME : device.name,
       role: device.role,
       createdAt: new Date(device.createdAt).toISOString(),
-      lastSeenAt: new Date(device.lastSeenAt).toISOString(),
+      lastSeenAt: device.lastSeenAt === null ? null : new Date(device.lastSeenAt).toISOString(),
       signedOutAt: Number.isFinite(endsAt) ? new Date(endsAt).toISOString() : null,
       connections: device.open.size,
       isThis: caller.kind === 'device' && caller.deviceId === device.id,

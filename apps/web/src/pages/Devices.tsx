@@ -126,8 +126,12 @@ interface DeviceCardProps {
 }
 
 function DeviceCard(props: DeviceCardProps): JSX.Element {
-  const seen = (): string =>
-    props.device.connections > 0 ? 'connected now' : `last seen ${formatAge(Date.now() - Date.parse(props.device.lastSeenAt))} ago`;
+  const ago = (at: string): string => `${formatAge(Date.now() - Date.parse(at))} ago`;
+  const seen = (): string => {
+    const { connections, createdAt, lastSeenAt } = props.device;
+    if (connections > 0) return 'connected now';
+    return lastSeenAt === null ? `never used, let in ${ago(createdAt)}` : `last seen ${ago(lastSeenAt)}`;
+  };
   const commit = (field: HTMLInputElement): void => {
     const name = field.value.trim();
     if (name !== '' && name !== props.device.name) props.onRename(name);

@@ -15,7 +15,7 @@ export const device = z
     name: z.string(),
     role: deviceRole,
     createdAt: z.iso.datetime(),
-    lastSeenAt: z.iso.datetime().describe('To the minute.'),
+    lastSeenAt: z.iso.datetime().nullable().describe('To the minute; null: not used yet.'),
     signedOutAt: z.iso.datetime().nullable().describe('When it must be let in anew unless it is used before; null: never.'),
     connections: z.number().int().describe('Open now.'),
     isThis: z.boolean().describe('Whoever asks.'),

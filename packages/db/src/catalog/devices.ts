@@ -10,7 +10,8 @@ export interface Device {
   readonly name: string;
   readonly role: DeviceRole;
   readonly createdAt: number;
-  readonly lastSeenAt: number;
+  /** Null: never used since it was let in. */
+  readonly lastSeenAt: number | null;
   readonly revokedAt: number | null;
 }
 
@@ -27,6 +28,8 @@ export type Devices = ReturnType<typeof makeDevices>;
 
 /** How exact `lastSeenAt` is (ms): every request touches its device, and every write of the catalog is synced. */
 const LAST_SEEN_STEP_MS = 60_000;
+/** `last_seen_at` of a device that has not been used yet. */
+const NEVER = 0;
 
 export function makeDevices(db: Kysely<CatalogSchema>) {
   return {
@@ -34,7 +37,7 @@ export function makeDevices(db: Kysely<CatalogSchema>) {
       const { id, name, tokenHash, role, createdAt } = device;
       await db
         .insertInto('device')
-        .values({ id, name, token_hash: tokenHash, role, created_at: createdAt, last_seen_at: createdAt, revoked_at: null })
+        .values({ id, name, token_hash: tokenHash, role, created_at: createdAt, last_seen_at: NEVER, revoked_at: null })
         .execute();
     },
 
@@ -55,13 +58,13 @@ export function makeDevices(db: Kysely<CatalogSchema>) {
       return rows.map((row) => ({ ...toDevice(row), tokenHash: row.token_hash }));
     },
 
-    /** Notes that the device was seen; to the minute. */
+    /** Notes that the device was seen; to the minute, and the first time at once. */
     async touch(id: string, at: number): Promise<void> {
       await db
         .updateTable('device')
         .set({ last_seen_at: at })
         .where('id', '=', id)
-        .where('last_seen_at', '<=', at - LAST_SEEN_STEP_MS)
+        .where((where) => where.or([where('last_seen_at', '=', NEVER), where('last_seen_at', '<=', at - LAST_SEEN_STEP_MS)]))
         .execute();
     },
 
@@ -116,7 +119,7 @@ function toDevice(row: Selectable<DeviceTable>): Device {
     // The column has a check for exactly these.
     role: row.role as DeviceRole,
     createdAt: row.created_at,
-    lastSeenAt: row.last_seen_at,
+    lastSeenAt: row.last_seen_at === NEVER ? null : row.last_seen_at,
     revokedAt: row.revoked_at,
   };
 }

@@ -31,6 +31,7 @@ export interface DeviceTable {
   token_hash: string;
   role: string;
   created_at: number;
+  /** 0: it has been let in and has not asked for anything yet. */
   last_seen_at: number;
   /** Revoked for good; the row stays for the audit. */
   revoked_at: number | null;
