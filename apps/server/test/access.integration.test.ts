@@ -8,7 +8,7 @@ import type { RestServices } from '../src/http/rest.ts';
 import { startTestServer } from '../../../testing/start-server.ts';
 import type { TestServer } from '../../../testing/start-server.ts';
 import { listenersOf } from '../../../testing/listeners.ts';
-import { rawHttp } from '../../../testing/raw-http.ts';
+import { headerOf, rawHttp } from '../../../testing/raw-http.ts';
 import type { RawAnswer } from '../../../testing/raw-http.ts';
 
 let server: TestServer;
@@ -150,6 +150,40 @@ test('S35: the security headers stand on every answer, refusals and refused upgr
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) expect(head).toContain(`${name}: ${value.toLowerCase()}`);
     expect(head).not.toContain('x-powered-by');
   }
+});
+
+test('no answer of the API is kept by a cache: signed in or not, well or refused', async () => {
+  const created = await server.api('/api/sessions', { method: 'POST', body: JSON.stringify({ command: ['cat'] }) });
+  const { id } = (await created.json()) as { id: string };
+  const kept: string[] = [];
+  const statuses = new Set<number>();
+  const look = async (what: string, answer: Promise<RawAnswer>): Promise<void> => {
+    const found = await answer;
+    statuses.add(found.status);
+    if (headerOf(found, 'cache-control').join() !== 'no-store')
+      kept.push(`${what} ${found.status} ${headerOf(found, 'cache-control').join()}`);
+  };
+  // The one that removes it last.
+  const routes = Object.keys(REST_RIGHTS).toSorted((a, b) => Number(a.startsWith('DELETE')) - Number(b.startsWith('DELETE')));
+  for (const route of routes) {
+    const [method = '', path = ''] = route.split(' ');
+    const body = method === 'POST' || method === 'PATCH' ? ['Content-Type: application/json', 'Content-Length: 2', '', '{}'] : [];
+    for (const [who, lines] of [
+      ['nobody', []],
+      ['the owner', [bearer()]],
+      ['another site', [bearer(), 'Sec-Fetch-Site: cross-site']],
+    ] as const)
+      for (const target of [path.replace('{id}', id), path.replace('{id}', 'none')])
+        await look(`${route} ${who}`, raw([`${method} ${target} HTTP/1.1`, host(), ...lines, 'Connection: close', ...body]));
+    await look(
+      `${route} to another Host`,
+      raw([`${method} ${path} HTTP/1.1`, 'Host: evil.example', bearer(), 'Connection: close', ...body]),
+    );
+  }
+  await look('what is not there', raw(['GET /api/nothing HTTP/1.1', host(), bearer(), 'Connection: close']));
+  await look('an upgrade', raw(['GET /trpc HTTP/1.1', host(), ...upgradeHeaders], { untilHead: true }));
+  expect([...statuses].toSorted((a, b) => a - b)).toEqual([200, 201, 400, 401, 403, 404, 409, 421]);
+  expect(kept).toEqual([]);
 });
 
 test.each([

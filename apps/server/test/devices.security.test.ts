@@ -248,6 +248,43 @@ describe('one server', () => {
     await client.close();
   });
 
+  test('S25, S51: a device that may type starts the default program, names no other, and gives it no environment, at a start or a restart', async () => {
+    const typer = await letIn(server, 'type');
+    const client = await connected(server, typer.token);
+    const ask = (path: string, body: object): Promise<Response> =>
+      fetch(`${server.url}${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${typer.token}` },
+        body: JSON.stringify(body),
+      });
+    const command = ['sh', '-c', 'echo chosen by a typer; sleep 1000'];
+    for (const named of [{ command }, { env: { PATH: '/tmp' } }, { command: [] }]) {
+      const { status } = await ask('/api/sessions', named);
+      expect([named, status]).toEqual([named, 'command' in named && named.command.length === 0 ? 400 : 403]);
+    }
+    expect(await codeOf(client.api.session.create.mutate({ command }))).toBe('FORBIDDEN');
+    expect(await codeOf(client.api.session.create.mutate({ env: { PATH: '/tmp' } }))).toBe('FORBIDDEN');
+    expect(await owner.api.session.list.query()).not.toContainEqual(expect.objectContaining({ command }));
+
+    // What the owner started it may start again: that, and nothing else.
+    const { id } = await owner.api.session.create.mutate({ command: ['sh', '-c', 'echo as the owner said; sleep 1000'] });
+    const run = async (): Promise<number | undefined> => (await owner.api.session.list.query()).find((session) => session.id === id)?.run;
+    await owner.api.session.kill.mutate({ sessionId: id });
+    for (const named of [{ command }, { env: { PATH: '/tmp' } }, { cwd: '/' }])
+      expect([named, (await ask(`/api/sessions/${id}/restart`, named)).status]).toEqual([named, 400]);
+    expect(await codeOf(client.api.session.restart.mutate({ sessionId: id, command } as { sessionId: string }))).toBe('BAD_INPUT');
+    expect(await run()).toBe(1);
+    expect((await ask(`/api/sessions/${id}/restart`, {})).status).toBe(200);
+    expect(await run()).toBe(2);
+    const printed = await eventually(
+      async () => (await server.api(`/api/sessions/${id}/history?format=text`)).text(),
+      (text) => text.split('as the owner said').length === 3,
+      { what: 'it ran twice' },
+    );
+    expect(printed).not.toContain('chosen');
+    await client.close();
+  });
+
   test('rights that change hold at once: what is open is cut and comes back with the new ones', async () => {
     const phone = await letIn(server, 'watch', 'promoted');
     const client = await connected(server, phone.token);

@@ -12,6 +12,7 @@ import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import * as x509 from '@peculiar/x509';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { createClient } from '@cotg/api/client';
 import { transportTo } from '../src/cli/transport.ts';
 import { SECURITY_HEADERS } from '../src/http/headers.ts';
 import { tlsOptionsOf } from '../src/http/tls.ts';
@@ -380,6 +381,39 @@ test('S20, S27: a device pairs over TLS with a cookie that only TLS carries', as
   expect((await get('/api/sessions', [`Host: ${authority}`, `Cookie: ${cookie.split(';')[0]}`])).status).toBe(200);
   // The name that plain connections have is nothing here.
   expect((await get('/api/sessions', [`Host: ${authority}`, `Cookie: ${cookie.split(';')[0]?.replace('__Host-', '')}`])).status).toBe(401);
+});
+
+test('S19: over TLS, too, whoever redeems a code waits with a number until the same number is approved; the cookie comes then', async () => {
+  const info = readServerInfo(`${dataDir}/server.json`);
+  if (!info) throw new Error('there is no note');
+  const owner = createClient({ url: info.url, token: server.token, transport: await transportTo(info, () => info) });
+  try {
+    const offer = await owner.api.pairing.start.mutate({ role: 'watch' });
+    const ours = [`Host: ${authority}`, `Origin: https://${authority}`];
+    const asked = await send(pairLines(offer.link.split('#')[1] ?? '', ours));
+    const { request, match } = JSON.parse(asked.body) as { request: string; match: string };
+    expect([asked.status, headerOf(asked, 'set-cookie')]).toEqual([202, []]);
+    expect(match).toMatch(/^\d{4}$/);
+    expect(await owner.api.pairing.status.query({ id: offer.id })).toMatchObject({ state: 'waiting', match });
+    const body = JSON.stringify({ request });
+    const ask = (): Promise<RawAnswer> =>
+      send([
+        'POST /api/pair HTTP/1.1',
+        ...ours,
+        'Content-Type: application/json',
+        `Content-Length: ${body.length}`,
+        'Connection: close',
+        '',
+        body,
+      ]);
+    expect((await ask()).status).toBe(202);
+    await owner.api.pairing.approve.mutate({ id: offer.id, match, isApproved: true });
+    const paired = await ask();
+    expect([paired.status, headerOf(paired, 'set-cookie')]).toEqual([200, [expect.stringMatching(/^__Host-cotg-.*; Secure/)]]);
+    expect((await ask()).status).toBe(401);
+  } finally {
+    await owner.close();
+  }
 });
 
 test('S3: commands reach a server with TLS, and accept no certificate but the one that it has noted', async () => {

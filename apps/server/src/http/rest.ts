@@ -212,6 +212,7 @@ export function makeRest(services: RestServices): RestApp {
     }),
     async (c) => {
       const caller = callerOf(c.env.passed, 'POST /api/sessions/{id}/restart');
+      checkSaysNothing(await c.req.text());
       return c.json(await sessions.restart(c.req.valid('param').id, caller), 200);
     },
   );
@@ -366,6 +367,18 @@ export function makeRest(services: RestServices): RestApp {
   });
 
   return app;
+}
+
+/** Whoever names a command where none is taken must not think that it runs. */
+function checkSaysNothing(text: string): void {
+  let said: unknown;
+  try {
+    said = text === '' ? {} : JSON.parse(text);
+  } catch (error) {
+    throw new ApiError('BAD_INPUT', 'The body is not valid JSON.', { cause: error });
+  }
+  if (!z.strictObject({}).safeParse(said).success)
+    throw new ApiError('BAD_INPUT', 'A restart runs what ran before: nothing can be said about it.');
 }
 
 /** Hono wraps what its own parts refuse; a body that is not JSON is the caller's mistake. */
