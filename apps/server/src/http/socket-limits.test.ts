@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { ApiError } from '@cotg/api';
 import type { Caller } from '@cotg/api';
 import { DEVICE_ALLOWANCE, makeSocketLimits } from './socket-limits.ts';
-import type { Allowance } from './socket-limits.ts';
+import type { Allowance, SocketAccount } from './socket-limits.ts';
 
 const OWNER: Caller = { kind: 'owner', address: '::1' };
 const device = (deviceId: string): Caller => ({ kind: 'device', deviceId, role: 'admin', address: '::1' });
@@ -22,6 +22,9 @@ function setUp() {
   };
 }
 
+/** Whether a frame of so many bytes is looked at. */
+const takes = (socket: SocketAccount, bytes: number): boolean => socket.message(bytes).kind === 'taken';
+
 const fails = (act: () => unknown): string | undefined => {
   try {
     act();
@@ -34,31 +37,43 @@ const fails = (act: () => unknown): string | undefined => {
 test('S60: frames of a device are counted over all its sockets, and grow back with time; another device is not touched', () => {
   const { open, refused, pass } = setUp();
   const [one, two, other] = [open(device('a'), 'one'), open(device('a'), 'two'), open(device('b'), 'other')];
-  for (let n = 0; n < 10; n += 1) expect([one.message(1), two.message(1)]).toEqual([true, true]);
-  expect(two.message(1)).toBe(false);
+  for (let n = 0; n < 10; n += 1) expect([takes(one, 1), takes(two, 1)]).toEqual([true, true]);
+  expect(takes(two, 1)).toBe(false);
   expect(refused).toEqual(['two: too much at once']);
-  expect(other.message(1)).toBe(true);
+  expect(takes(other, 1)).toBe(true);
   pass(2000);
-  expect(one.message(1)).toBe(true);
+  expect(takes(one, 1)).toBe(true);
 });
 
-test('S60: bytes are bounded, too, and one message larger than all of it is refused', () => {
+test('S60: bytes are bounded, too: who has sent more than it may is held back until that has grown back, over all its sockets', () => {
+  const { open, refused, pass } = setUp();
+  const [one, two] = [open(device('a'), 'one'), open(device('a'), 'two')];
+  expect(one.message(2000)).toEqual({ kind: 'taken', holdMs: 0 });
+  expect(one.message(1)).toEqual({ kind: 'taken', holdMs: 1 });
+  expect(two.message(999)).toEqual({ kind: 'taken', holdMs: 1000 });
+  expect(open(device('b'), 'other').message(2000)).toEqual({ kind: 'taken', holdMs: 0 });
+  pass(1000);
+  expect(one.message(1)).toEqual({ kind: 'taken', holdMs: 1 });
+  expect(refused).toEqual([]);
+});
+
+test('S60: as much again beyond what a device may send at once is refused: whoever is held back does not come there', () => {
   const { open, refused } = setUp();
-  const socket = open(device('a'), 'it');
-  expect(socket.message(2000)).toBe(true);
-  expect(socket.message(1)).toBe(false);
-  expect(open(device('b'), 'big').message(2001)).toBe(false);
-  expect(refused).toEqual(['it: too much at once', 'big: too much at once']);
+  const [one, two] = [open(device('a'), 'one'), open(device('a'), 'two')];
+  expect(one.message(3999)).toEqual({ kind: 'taken', holdMs: 1999 });
+  expect(two.message(1)).toEqual({ kind: 'refused' });
+  expect(open(device('b'), 'big').message(4000)).toEqual({ kind: 'refused' });
+  expect(refused).toEqual(['two: too much at once', 'big: too much at once']);
 });
 
 test('S60: going on after a refusal does not pay: what is over is counted', () => {
   const { open, pass } = setUp();
   const socket = open(device('a'), 'it');
-  for (let n = 0; n < 40; n += 1) socket.message(1);
+  for (let n = 0; n < 40; n += 1) takes(socket, 1);
   pass(1000);
-  expect(socket.message(1)).toBe(false);
+  expect(takes(socket, 1)).toBe(false);
   pass(3000);
-  expect(socket.message(1)).toBe(true);
+  expect(takes(socket, 1)).toBe(true);
 });
 
 test('S60: calls and streams beyond the bound get a code, and a closed stream makes room', () => {
@@ -97,20 +112,20 @@ test('S60: of too many sockets the one that has been silent for longest gives wa
 test('S60: a script with the owner token is counted for itself, not together with the others', () => {
   const { open } = setUp();
   const [one, two] = [open(OWNER, 'one'), open(OWNER, 'two')];
-  for (let n = 0; n < 20; n += 1) expect(one.message(1)).toBe(true);
-  expect(one.message(1)).toBe(false);
-  expect(two.message(1)).toBe(true);
+  for (let n = 0; n < 20; n += 1) expect(takes(one, 1)).toBe(true);
+  expect(takes(one, 1)).toBe(false);
+  expect(takes(two, 1)).toBe(true);
 });
 
 test('a device that leaves and comes back has not been forgotten', () => {
   const { open, pass } = setUp();
   const socket = open(device('a'), 'it');
-  for (let n = 0; n < 25; n += 1) socket.message(1);
+  for (let n = 0; n < 25; n += 1) takes(socket, 1);
   socket.closed();
-  expect(open(device('a'), 'again').message(1)).toBe(false);
+  expect(takes(open(device('a'), 'again'), 1)).toBe(false);
   pass(120_000);
-  expect(open(device('c'), 'somebody').message(1)).toBe(true);
-  expect(open(device('a'), 'later').message(1)).toBe(true);
+  expect(takes(open(device('c'), 'somebody'), 1)).toBe(true);
+  expect(takes(open(device('a'), 'later'), 1)).toBe(true);
 });
 
 test('S60: a page that comes back with ten sessions and types is far below every bound', () => {
@@ -120,7 +135,7 @@ test('S60: a page that comes back with ten sessions and types is far below every
   });
   const streams = Array.from({ length: 11 }, () => page.openStream());
   for (let n = 0; n < 1500; n += 1) {
-    expect(page.message(300)).toBe(true);
+    expect(page.message(300)).toEqual({ kind: 'taken', holdMs: 0 });
     page.call();
   }
   expect(streams).toHaveLength(11);

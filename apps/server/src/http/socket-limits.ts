@@ -1,7 +1,8 @@
 // Owns how much a client may ask over its sockets: how many of them, streams, messages, calls and bytes. Counted for each
 // device over all its sockets; for the owner's scripts rates are counted for each socket. Must not know transports.
 //
-// A page never comes near these numbers; what does is broken or hostile, and is refused without costing anybody else anything.
+// A page never comes near these numbers, but for the bytes of a large paste: what is sent too fast is read later. Whatever else does is broken or
+// hostile, and is refused without costing anybody else anything.
 import { ApiError } from '@cotg/api';
 import type { Caller, ConnectionLimits } from '@cotg/api';
 
@@ -19,7 +20,10 @@ export interface Allowance {
   readonly messagesPerS: number;
   /** Procedures called a second: one message may carry a batch of them. */
   readonly callsPerS: number;
-  /** Bytes received a second. A person types 20; a paste goes as fast as the phone's link, and waits for the terminal. */
+  /**
+   * Bytes received a second. A person types 20; a paste goes as fast as the phone's link, and waits for the terminal. Beyond it the sockets are not read
+   * until it has grown back; as much again beyond what may come at once is refused.
+   */
   readonly bytesPerS: number;
   /** How many seconds' worth may come at once: a page that comes back sends what it kept. */
   readonly burstS: number;
@@ -70,6 +74,13 @@ class Bucket {
     this.#left = Math.max(-this.#most, this.#left - count);
     return this.#left >= 0;
   }
+
+  /** The same for what can be made good by waiting: for how long (ms). Undefined: it was more than waiting makes good. */
+  borrow(count: number, nowMs: number): number | undefined {
+    const isBorrowed = this.take(count, nowMs);
+    if (isBorrowed) return 0;
+    return this.#left <= -this.#most ? undefined : Math.ceil((-this.#left / this.#perS) * 1000);
+  }
 }
 
 interface Rates {
@@ -92,6 +103,9 @@ const makeRates = ({ messagesPerS, callsPerS, bytesPerS, burstS }: Allowance, no
   bytes: new Bucket(bytesPerS, burstS, nowMs),
 });
 
+/** What becomes of a frame, and for how long nothing more may be read from its socket. */
+export type FrameVerdict = { readonly kind: 'taken'; readonly holdMs: number } | { readonly kind: 'refused' };
+
 /** What one socket has used. */
 export class SocketAccount implements ConnectionLimits {
   readonly #client: Client;
@@ -110,13 +124,14 @@ export class SocketAccount implements ConnectionLimits {
     this.heardMs = options.now();
   }
 
-  /** A frame has come. False: there were too many, and the socket is being closed: nothing of it may be looked at. */
-  message(bytes: number): boolean {
+  /** A frame has come. Refused: the socket is being closed, and nothing of it may be looked at. */
+  message(bytes: number): FrameVerdict {
     const now = this.#now();
     this.heardMs = now;
-    const isWithin = this.#rates.messages.take(1, now) && this.#rates.bytes.take(bytes, now);
-    if (!isWithin) this.refuse('too much at once');
-    return isWithin;
+    const holdMs = this.#rates.messages.take(1, now) ? this.#rates.bytes.borrow(bytes, now) : undefined;
+    if (holdMs !== undefined) return { kind: 'taken', holdMs };
+    this.refuse('too much at once');
+    return { kind: 'refused' };
   }
 
   call(): void {

@@ -123,11 +123,28 @@ export function makeTrpcSockets(options: {
           log.warn({ address: caller.address, reason }, 'closing a socket');
           cut(reason);
         });
-        webSocket.once('close', () => account.closed());
+        let held: ReturnType<typeof setTimeout> | undefined;
+        /** What comes meanwhile waits in the network, and whoever sends it notices that. */
+        const hold = (ms: number): void => {
+          clearTimeout(held);
+          webSocket.pause();
+          held = setTimeout(() => {
+            // Its answers to our pings have waited, too.
+            answered.add(webSocket);
+            webSocket.resume();
+          }, ms);
+        };
+        webSocket.once('close', () => {
+          clearTimeout(held);
+          account.closed();
+        });
         webSocket.once('close', devices.opened(caller, cut));
         let [sentBytes, unread] = [0, 0];
         const heard = (data: RawData): void => {
-          if (webSocket.readyState !== webSocket.OPEN || !account.message(sizeOf(data))) return;
+          if (webSocket.readyState !== webSocket.OPEN) return;
+          const verdict = account.message(sizeOf(data));
+          if (verdict.kind === 'refused') return;
+          if (verdict.holdMs > 0) hold(verdict.holdMs);
           const nowSent = sentBytesOf(socket);
           unread = nowSent === sentBytes ? unread + 1 : 0;
           sentBytes = nowSent;
