@@ -77,8 +77,7 @@ class Bucket {
 
   /** The same for what can be made good by waiting: for how long (ms). Undefined: it was more than waiting makes good. */
   borrow(count: number, nowMs: number): number | undefined {
-    const isBorrowed = this.take(count, nowMs);
-    if (isBorrowed) return 0;
+    if (this.take(count, nowMs)) return 0;
     return this.#left <= -this.#most ? undefined : Math.ceil((-this.#left / this.#perS) * 1000);
   }
 }
