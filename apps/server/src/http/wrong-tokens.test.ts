@@ -13,3 +13,20 @@ test('S9, S10: an address is answered ten times a minute, and a hundred addresse
   await vi.waitFor(() => expect(new Set(told).size).toBe(100));
   expect(told).toHaveLength(100);
 });
+
+test('S9: addresses that go on trying all night do not fill the audit', async () => {
+  vi.useFakeTimers();
+  try {
+    const told: string[] = [];
+    const tokens = new WrongTokens({ keyOf: (address) => address, onFirst: (address) => told.push(address) });
+    for (let minute = 0; minute < 120; minute += 1) {
+      for (let n = 0; n < 20; n += 1) tokens.note(`10.0.1.${n}`);
+      await vi.advanceTimersByTimeAsync(61_000);
+    }
+    // Two hours and a bit.
+    expect(told.length).toBeGreaterThanOrEqual(200);
+    expect(told.length).toBeLessThanOrEqual(300);
+  } finally {
+    vi.useRealTimers();
+  }
+});

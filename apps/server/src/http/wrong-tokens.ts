@@ -11,6 +11,9 @@ const PER_S = 60;
  * flood. Whoever has a right token is not slowed.
  */
 const MAX_ADDRESSES = 100;
+/** Lines of the audit an hour: it keeps 50,000, which many addresses that go on trying must not fill in a night. */
+const MAX_LINES = 100;
+const HOUR_MS = 3_600_000;
 /** Addresses remembered as told to wait; beyond it the oldest is forgotten. */
 const MAX_BLOCKED = 1000;
 
@@ -19,11 +22,12 @@ export class WrongTokens {
   /** Seen since when: the present minute. */
   #addresses = new Set<string>();
   #sinceMs = 0;
+  #lines = { count: 0, sinceMs: 0 };
   readonly #blockedUntil = new Map<string, number>();
   readonly #keyOf: (address: string) => string;
   readonly #onFirst: (address: string) => void;
 
-  /** `onFirst`: the first wrong one of an address within a minute. */
+  /** `onFirst`: the first wrong one of an address within a minute, a bounded number of them an hour. */
   constructor(options: { keyOf: (address: string) => string; onFirst: (address: string) => void }) {
     this.#keyOf = options.keyOf;
     this.#onFirst = options.onFirst;
@@ -39,11 +43,18 @@ export class WrongTokens {
       throw new ApiError('TOO_MANY_REQUESTS', 'Too many wrong tokens; try again in a minute.', { retryAfterS: PER_S });
     this.#limiter.consume(key).then(
       ({ isFirstInDuration, remainingPoints, msBeforeNext }) => {
-        if (isFirstInDuration) this.#onFirst(address);
+        if (isFirstInDuration && this.#hasLine()) this.#onFirst(address);
         if (remainingPoints === 0) this.#block(key, Date.now() + msBeforeNext);
       },
       () => undefined, // Counted beyond its last one while the block was on its way.
     );
+  }
+
+  #hasLine(): boolean {
+    const now = Date.now();
+    if (Math.abs(now - this.#lines.sinceMs) >= HOUR_MS) this.#lines = { count: 0, sinceMs: now };
+    this.#lines.count += 1;
+    return this.#lines.count <= MAX_LINES;
   }
 
   #isAnswered(key: string): boolean {
