@@ -154,14 +154,13 @@ async function runCheck({ cut, blob, hash, end, endBlob, endHash, fresh, seed }:
   sent.length = 0;
 
   reference.advance(cut);
-  const wanted = decodeState(fromBase64(blob)).modes.synchronizedOutput;
-  // A page ends mode 2026 by itself, a second after it has begun: this one may have waited longer for its turn.
-  if (wanted) coreOf(reference.terminal).coreService.decPrivateModes.synchronizedOutput = true;
   const started = performance.now();
   const state = decodeState(fromBase64(blob));
   const decoded = performance.now();
   await new Promise<void>((done) => live.restore(state, { offset: cut, done }));
   const restored = performance.now();
+  // A page ends mode 2026 by itself, a second after it has begun: this one may have waited longer for its turn, until this very moment.
+  if (state.modes.synchronizedOutput) coreOf(reference.terminal).coreService.decPrivateModes.synchronizedOutput = true;
   problems.push(...compareTerminals(terminal as never, reference.terminal as never).map((difference) => `at once: ${difference}`));
   problems.push(...compareDump(live, state).map((difference) => `at once: ${difference}`));
   if (hashScreen(terminal) !== hash) problems.push('at once: another fingerprint');
