@@ -200,6 +200,8 @@ export async function runFuzz(options: FuzzOptions): Promise<FuzzResult> {
   const runTarget = async (name: string): Promise<void> => {
     const make = makeTargets[name];
     if (!make) throw new Error(`no target is called ${name}: there are ${Object.keys(makeTargets).join(', ')}`);
+    // What the target before it has made may be hundreds of sessions: there is room again before this one's time begins.
+    await tidy();
     await using target = make();
     const since = performance.now();
     const until = since + (seconds * 1000 * (SHARES[name] ?? 1)) / shares;

@@ -76,7 +76,7 @@ export function openScreenViewer(options: ScreenViewerOptions): ScreenViewer {
   let [parsedOffset, holes, lastInput] = [-1, 0, 0];
   let isController = false;
   const above = options.scrollback === undefined ? {} : { scrollback: options.scrollback };
-  let wish = { cols, rows, ...above };
+  let wish = { cols, rows };
   const count = (what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1);
   const note = (event: AttachEvent): void => {
     count(event.type);
@@ -94,7 +94,7 @@ export function openScreenViewer(options: ScreenViewerOptions): ScreenViewer {
     api: {
       ...api,
       attach: (request, handlers) =>
-        api.attach(request, {
+        api.attach(Object.assign(request, above), {
           ...handlers,
           onEvent: (placed) => {
             note(placed.data);

@@ -228,12 +228,13 @@ test('F50: a link that goes silent without closing: both sides notice, and someb
 test('F49: a large screen of changing colours comes over a link of 8 kB/s at the first try, and a paste goes back over it whole', async () => {
   await using behind = await startBehindProxy();
   const { server, proxy, url } = behind;
-  const paint =
-    'for (let i = 0; i < 60000; i += 1) s += `\\u001b[38;5;${(i * 7919) % 256}m${String.fromCharCode(33 + ((i * i * 31) % 90))}`;';
+  // Nothing that can be compressed much.
+  const next = 'r = (r * 1103515245 + 12345) % 2147483648, (r >> 8) % 256';
+  const paint = `let r = 1; for (let i = 0; i < 30000; i += 1) s += "\\u001b[38;2;" + (${next}) + ";" + (${next}) + ";" + (${next}) + "m" + String.fromCharCode(33 + (${next}) % 90);`;
   const script = `node -e '${'let s = ""; ' + paint + ' process.stdout.write(s)'}'; echo; echo painted; stty raw -echo; head -c 80000 | cksum; exec cat`;
   const response = await server.api('/api/sessions', {
     method: 'POST',
-    body: JSON.stringify({ command: ['bash', '-c', script], cols: 242, rows: 60 }),
+    body: JSON.stringify({ command: ['bash', '-c', script], cols: 300, rows: 90 }),
   });
   const { id } = (await response.json()) as Session;
   await eventually(
@@ -242,7 +243,7 @@ test('F49: a large screen of changing colours comes over a link of 8 kB/s at the
     { what: 'it is painted', timeoutMs: 60_000 },
   );
   proxy.setConditions({ delayMs: 75, bytesPerSecond: 8000 });
-  await using viewer = openScreenViewer({ url, token: server.token, sessionId: id, cols: 242, rows: 60 });
+  await using viewer = openScreenViewer({ url, token: server.token, sessionId: id, cols: 300, rows: 90 });
   await eventually(
     () => viewer.parsedOffset,
     (offset) => offset > 0,
@@ -302,6 +303,30 @@ test('F54: the size stays with whoever set it: over a cut, and over a restart of
   );
   // The first size was a resize, too: none came behind it.
   expect((await rawOf(server, id)).match(/resized/g)?.length ?? 0).toBeLessThanOrEqual(1);
+}, 240_000);
+
+test('F54: two devices that are cut together, again and again: the size stays with the one that set it, as it is now', async () => {
+  await using behind = await startBehindProxy();
+  const { server, proxy, url } = behind;
+  const id = await create(server, 'exec cat');
+  await using phone = openScreenViewer({ url, token: server.token, sessionId: id, cols: 60, rows: 40 });
+  await phone.attached();
+  await using desk = openScreenViewer({ url, token: server.token, sessionId: id, cols: 150, rows: 50 });
+  await desk.attached();
+  // A keyboard slides in.
+  await phone.want(60, 23);
+  for (let cut = 1; cut <= 6; cut += 1) {
+    proxy.cut();
+    await eventually(
+      () => [phone, desk].map(({ counts }) => counts.get('hello')),
+      (hellos) => hellos.every((count) => count === cut + 1),
+      { what: 'both are back', timeoutMs: 60_000 },
+    );
+    expect([phone.isController, desk.isController]).toEqual([true, false]);
+  }
+  const entries = await (await server.api(`/api/sessions/${id}/history?format=entries`)).text();
+  const sizes = [...entries.matchAll(/"kind":"resize".*"cols":(\d+),"rows":(\d+)/g)].map(([, cols, rows]) => `${cols}x${rows}`);
+  expect(sizes.slice(-2)).toEqual(['60x40', '60x23']);
 }, 240_000);
 
 test(`F51: ${STORM_CLIENTS} clients come back at once after the server was killed: all are back in time, at a bounded cost`, async () => {

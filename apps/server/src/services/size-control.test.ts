@@ -77,11 +77,36 @@ test('one that was cut and comes back, also as a page that was loaded again, has
   expect(changes).toEqual(['a', 'a2']);
 });
 
-test('when nobody else is there, whoever comes has it at once', () => {
+test('when two are cut together the size waits for the one that set it, and goes to the other one when that does not come', async () => {
+  const { control, changes, arrive, leave } = setUp();
+  for (const id of ['a', 'b']) arrive(id);
+  for (const id of ['b', 'a']) leave(id, true);
+  arrive('b');
+  arrive('a');
+  expect(changes).toEqual(['a']);
+  for (const id of ['b', 'a']) leave(id, true);
+  arrive('b');
+  await vi.advanceTimersByTimeAsync(CONTROL_GRACE_MS);
+  expect(control.controller).toBe('b');
+});
+
+test('when the last one leaves with a word, whoever comes has it at once', () => {
   const { control, arrive, leave } = setUp();
   arrive('a');
-  leave('a', true);
+  leave('a', false);
   arrive('b');
+  expect(control.controller).toBe('b');
+});
+
+test('one whose stream is begun anew has it again, unless somebody asked for it meanwhile', () => {
+  const { control, changes, arrive, leave } = setUp();
+  for (const id of ['a', 'b']) arrive(id);
+  leave('a', false);
+  arrive('a');
+  expect(changes).toEqual(['a', 'b', 'a']);
+  leave('a', false);
+  control.take('b');
+  arrive('a');
   expect(control.controller).toBe('b');
 });
 

@@ -24,6 +24,8 @@ export class SizeControl {
   #controller: string | null = null;
   /** Somebody asked for it, or has come back to it. */
   #isClaimed = false;
+  /** It left with a word, and may be back at once all the same: a stream that is begun anew ends the one before. */
+  #former: { readonly id: string; readonly untilMs: number } | undefined;
   #grace: ReturnType<typeof setTimeout> | undefined;
 
   /** `present`: in order of arrival. `returnForMs`: so long whoever set the size before the server was started may come back to it. */
@@ -44,19 +46,24 @@ export class SizeControl {
   /** It is among those present already. */
   arrived({ id, isAble, sized }: Arrival): void {
     if (!isAble) return;
-    const isBack = id === this.#controller || (sized !== undefined && sized === this.#controller);
+    const former = this.#former && performance.now() < this.#former.untilMs ? this.#former.id : undefined;
+    const isBack = [this.#controller, former].some((held) => held !== undefined && held !== null && (held === id || held === sized));
     const returnMs = this.#isClaimed ? 0 : this.#returnUntilMs - performance.now();
     if (isBack || (sized !== undefined && returnMs > 0)) this.#take(id, true);
     // After a restart of the server the first to come is there by chance.
     else if (returnMs > 0) this.#handOverIn(returnMs);
-    else if (this.#controller === null || this.#present().every((other) => other.id === id)) this.#take(id, false);
+    else if (this.#controller === null) this.#take(id, false);
   }
 
   /** `isCut`: without a word. Else the latest other one takes over at once. */
   left(id: string, isCut: boolean): void {
     if (id !== this.#controller) return;
-    if (isCut) this.#handOverIn(CONTROL_GRACE_MS);
-    else this.#handOver();
+    if (isCut) {
+      this.#handOverIn(CONTROL_GRACE_MS);
+      return;
+    }
+    this.#handOver();
+    this.#former = { id, untilMs: performance.now() + CONTROL_GRACE_MS };
   }
 
   /** Somebody has asked for it. The one before stays a viewer. */
@@ -70,6 +77,7 @@ export class SizeControl {
 
   #take(id: string | null, isClaimed: boolean): void {
     clearTimeout(this.#grace);
+    this.#former = undefined;
     this.#isClaimed ||= isClaimed;
     if (this.#controller === id) return;
     this.#controller = id;

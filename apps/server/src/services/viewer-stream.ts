@@ -47,6 +47,8 @@ interface PlacedSnapshot {
   readonly event: SnapshotEvent;
   readonly mark: number;
   readonly isWhole: boolean;
+  /** Asked for above it. */
+  readonly lines: number;
 }
 
 /** How recent a screen must be, and how long it may take. */
@@ -124,6 +126,8 @@ export class ViewerStream {
     this.#run = session.run;
     if (session.endedAt !== null) this.#endedAtHello = session.run;
     const isFar = known !== undefined && !request.complete && session.endOffset - known.offset > viewer.flow.farBytes;
+    // Of a screen that was on its way when the connection broke the lines may be missing still.
+    this.#lacksLines = known !== undefined && viewer.hasFewerLines;
     if (known && !isFar) return;
     const asked = request.lastEventId !== undefined || request.have !== undefined;
     yield* this.#replace(await this.#snapshot(session, isFar ? 'behind' : asked ? 'gap' : 'attach'));
@@ -196,7 +200,7 @@ export class ViewerStream {
     const whole = await this.#fittingScreen(await look(), 'behind');
     // Whatever came: more would not fit the link.
     this.#lacksLines = false;
-    if (whole) yield* this.#replace(whole);
+    if (whole && (whole.isWhole || whole.lines > viewer.linesAbove)) yield* this.#replace(whole);
   }
 
   async *#send(batch: readonly StreamEntry[]): AsyncGenerator<PlacedEvent> {
@@ -280,10 +284,11 @@ export class ViewerStream {
     yield* this.#replace(snapshot);
   }
 
-  async *#replace({ event, mark, isWhole }: PlacedSnapshot): AsyncGenerator<PlacedEvent> {
-    const { viewer } = this.#options;
+  async *#replace({ event, mark, isWhole, lines }: PlacedSnapshot): AsyncGenerator<PlacedEvent> {
+    const { viewer, backlog } = this.#options;
     const last = Math.max(0, Math.ceil(event.state.length / PART_BYTES) - 1) * PART_BYTES;
     for (let at = 0; at < last; at += PART_BYTES) {
+      while (backlog.bufferedBytes() > MAX_SOCKET_BACKLOG_BYTES && !viewer.signal.aborted) await pause(BACKLOG_POLL_MS, viewer.signal);
       if (viewer.signal.aborted) return;
       // Whoever is cut off here goes on from the event before.
       this.#ephemeral += 1;
@@ -293,6 +298,7 @@ export class ViewerStream {
     this.#run = event.run;
     this.#screenBytes = event.state.length;
     viewer.hasFewerLines = !isWhole;
+    viewer.linesAbove = lines;
     viewer.flow.sent(event.offset, event.state.length);
     yield this.#place({ ...event, state: event.state.subarray(last) });
     // That it has ended may be among what the screen stands for, and nobody else tells: the screen may be younger than any look before it.
@@ -350,7 +356,7 @@ export class ViewerStream {
     const { reply, body } = await host.request('base', { sessionId: session.id });
     const { offset, mark, run, cols, rows, version } = reply.base ?? { ...session, offset: 0, mark: 0, run: 1, version: '' };
     const state = version === EMULATOR_VERSION ? body : new Uint8Array(0);
-    return { event: { type: 'snapshot', offset, run, cols, rows, state, reason }, mark, isWhole: true };
+    return { event: { type: 'snapshot', offset, run, cols, rows, state, reason }, mark, isWhole: true, lines: 0 };
   }
 
   /** With as many lines above it as fit the link. Of a link that is not known yet more is asked when it is. */
@@ -378,7 +384,7 @@ export class ViewerStream {
     const { screens, log } = this.#options;
     try {
       const { offset, cols, rows, state, run, mark, isWhole } = await screens.snapshot(session, lines, wanted);
-      return { event: { type: 'snapshot', offset, run, cols, rows, state, reason }, mark, isWhole };
+      return { event: { type: 'snapshot', offset, run, cols, rows, state, reason }, mark, isWhole, lines };
     } catch (error) {
       const words = [{ session: session.id, error: messageOf(error) }, 'no screen to show; going on with what is kept'] as const;
       if (wanted) log.debug(...words);

@@ -12,6 +12,8 @@ export class Viewer {
   readonly maySize: boolean;
   /** The emulator has lines above the screen that this one was not sent: after a change of size each would show something else. */
   hasFewerLines: boolean;
+  /** How many came with the screen that was sent last. */
+  linesAbove: number;
   readonly #ended = new AbortController();
   #notes: AttachEvent[] = [];
   #wake: (() => void) | undefined;
@@ -25,6 +27,7 @@ export class Viewer {
     this.flow = new FlowWindow({ earlier: options.earlier?.flow });
     // It may go on with the screen that it has.
     this.hasFewerLines = options.earlier?.hasFewerLines ?? false;
+    this.linesAbove = options.earlier?.linesAbove ?? 0;
   }
 
   get signal(): AbortSignal {

@@ -16,6 +16,7 @@ const SLOW_MS = 800;
 const SECOND_MS = 1000;
 /** How long an answer may take when the connection is in doubt, or twice what it last took (ms). */
 const PROBE_TIMEOUT_MS = 1500;
+const MAX_PROBE_TIMEOUT_MS = 6000;
 
 export type LinkState = 'connecting' | 'live' | 'reconnecting' | 'offline' | 'signed-out';
 
@@ -70,7 +71,7 @@ export function createConnection(): Connection {
       reconnect(reason);
       return;
     }
-    const limitMs = Math.max(PROBE_TIMEOUT_MS, 2 * untrack(roundTripMs));
+    const limitMs = Math.min(MAX_PROBE_TIMEOUT_MS, Math.max(PROBE_TIMEOUT_MS, 2 * untrack(roundTripMs)));
     let timer: ReturnType<typeof setTimeout> | undefined;
     const tooLate = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error('no answer in time')), limitMs);

@@ -28,7 +28,7 @@ import { ConfirmDialog } from '../ui/ConfirmDialog.tsx';
 import type { Question } from '../ui/ConfirmDialog.tsx';
 import { BackIcon, CloseIcon, KeyboardIcon, StopIcon } from '../ui/icons.tsx';
 import { useRouter } from '../ui/router.ts';
-import { useToasts } from '../ui/toasts.tsx';
+import { TOAST_MS, useToasts } from '../ui/toasts.tsx';
 import { endQuestion, removeQuestion } from './questions.ts';
 
 /** Replaced as soon as the true grid is known. */
@@ -83,6 +83,8 @@ export function SessionPage(props: SessionPageProps): JSX.Element {
     const known = problem();
     return known === undefined ? setProblem(checkEmulator()) : known;
   };
+  let refusedAt = Number.NEGATIVE_INFINITY;
+  const isRefusalShown = (): boolean => Date.now() - refusedAt < TOAST_MS;
   const begin = (wish: Size): void => {
     setOpen(
       createSession({
@@ -93,9 +95,13 @@ export function SessionPage(props: SessionPageProps): JSX.Element {
         wish,
         screenProblem,
         isNewPage: takeIsNewPage(),
-        onReturn: (text) => toasts.show(text),
-        onCut: () => toasts.hide(),
-        onRefused: (reason, characters) => toasts.show(refusalText(reason, characters)),
+        // What was not typed is the graver word: it stays.
+        onReturn: (text) => !isRefusalShown() && toasts.show(text),
+        onCut: () => !isRefusalShown() && toasts.hide(),
+        onRefused: (reason, characters) => {
+          refusedAt = Date.now();
+          toasts.show(refusalText(reason, characters));
+        },
       }),
     );
     // It takes some milliseconds: while the first screen is under way nobody waits for them.
@@ -210,7 +216,7 @@ export function SessionPage(props: SessionPageProps): JSX.Element {
           </p>
         )}
       </Show>
-      <Show when={open()?.phase() === 'live' && open()?.isController() === false}>
+      <Show when={open()?.phase() === 'live' && open()?.isSizedElsewhere() === true}>
         <p class="notice with-action" role="status" data-testid="sized-elsewhere">
           {mayType() ? 'Sized for another device' : 'This device may only look'}
           <Show when={mayType()}>

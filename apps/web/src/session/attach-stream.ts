@@ -147,12 +147,17 @@ export class AttachStream {
     this.#leave();
     const number = this.#subscriptionNumber;
     const { sessionId, viewerId, api, wish, sized } = this.#options;
-    // The link subscribes again by itself with the same request: what counts is who sets the size by then.
+    // The link subscribes again by itself with the same request: what counts is the size, and who sets it, by then.
     const request = {
       sessionId,
       viewerId,
-      ...wish(),
       ...this.#position(),
+      get cols() {
+        return wish().cols;
+      },
+      get rows() {
+        return wish().rows;
+      },
       get sized() {
         return sized();
       },

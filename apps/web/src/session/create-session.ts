@@ -48,6 +48,8 @@ export interface OpenSession {
   readonly failure: Accessor<string | undefined>;
   readonly notice: Accessor<string | undefined>;
   readonly isController: Accessor<boolean>;
+  /** Another viewer sets the size. */
+  readonly isSizedElsewhere: Accessor<boolean>;
   readonly grid: Accessor<Grid | undefined>;
   /** One past the last byte that the terminal has parsed. */
   readonly parsedOffset: Accessor<number>;
@@ -125,6 +127,8 @@ export function createSession(options: OpenSessionOptions): OpenSession {
     onOutOfStep: () => stream.resubscribe(),
     now: Date.now,
   });
+
+  if (farewell?.isPasteOpen) queue.closePasteFirst();
 
   const stream = new AttachStream({
     api: makeStreamApi(client, { sessionId, viewerId }),
@@ -270,7 +274,12 @@ export function createSession(options: OpenSessionOptions): OpenSession {
     'pagehide',
     () => {
       rememberSeen();
-      sayFarewell(tab, { sessionId, sized: isController() ? viewerId : null, untyped: queue.pendingCharacters });
+      sayFarewell(tab, {
+        sessionId,
+        sized: isController() ? viewerId : null,
+        untyped: queue.pendingCharacters,
+        isPasteOpen: queue.leavesPasteOpen,
+      });
     },
     { signal: parting.signal },
   );
@@ -296,13 +305,22 @@ export function createSession(options: OpenSessionOptions): OpenSession {
     failure,
     notice,
     isController,
+    isSizedElsewhere: () => controller() !== null && !isController(),
     grid,
     parsedOffset,
     holes,
     held,
     bells,
-    type: (text, onFate) => end() === undefined && typed(queue.type(text, onFate)),
-    typeBytes: (bytes, onFate) => end() === undefined && typed(queue.typeBytes(btoa(bytes), onFate)),
+    type: (text, onFate) => {
+      if (end() === undefined) return typed(queue.type(text, onFate));
+      onFate?.('not-typed');
+      return false;
+    },
+    typeBytes: (bytes, onFate) => {
+      if (end() === undefined) return typed(queue.typeBytes(btoa(bytes), onFate));
+      onFate?.('not-typed');
+      return false;
+    },
     want: (next) => {
       wish = next;
       askForSize();

@@ -2,7 +2,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { sayFarewell, takeFarewell } from './farewell.ts';
 
 const ID = '0b2f6a3e-0000-4000-8000-000000000001';
-const FAREWELL = { sessionId: ID, sized: 'a'.repeat(32), untyped: 3 };
+const FAREWELL = { sessionId: ID, sized: 'a'.repeat(32), untyped: 3, isPasteOpen: true };
 
 beforeEach(() => {
   sessionStorage.clear();

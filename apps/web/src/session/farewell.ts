@@ -12,6 +12,8 @@ export interface Farewell {
   readonly sized: string | null;
   /** Characters whose fate was open. */
   readonly untyped: number;
+  /** A paste was under way: its end may never have been typed. */
+  readonly isPasteOpen: boolean;
 }
 
 /** `storage` of the tab. Without one, or where it is blocked, nothing is told. */
@@ -29,8 +31,12 @@ export function takeFarewell(storage: Storage | undefined, sessionId: string, no
     storage?.removeItem(KEY);
     const value: unknown = JSON.parse(text ?? 'null');
     if (typeof value !== 'object' || value === null) return undefined;
-    const { at, ...told } = { at: 0, sessionId: '', sized: null, untyped: 0, ...value };
-    const isSound = VIEWER_ID.test(told.sized ?? '0'.repeat(32)) && Number.isSafeInteger(told.untyped) && told.untyped >= 0;
+    const { at, ...told } = { at: 0, sessionId: '', sized: null, untyped: 0, isPasteOpen: false, ...value };
+    const isSound =
+      VIEWER_ID.test(told.sized ?? '0'.repeat(32)) &&
+      Number.isSafeInteger(told.untyped) &&
+      told.untyped >= 0 &&
+      typeof told.isPasteOpen === 'boolean';
     return isSound && told.sessionId === sessionId && Math.abs(now - at) < MAX_AGE_MS ? told : undefined;
   } catch {
     return undefined;

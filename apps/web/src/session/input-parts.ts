@@ -57,6 +57,7 @@ export function partsOfText(text: string, typedAt: number, onFate?: OnFate): rea
     isPaste && index === length - 1 ? piece + PASTE_END : piece,
   );
   const source = new Source(pieces.length, onFate);
+  if (pieces.length === 0) onFate?.('typed');
   return pieces.map((piece, index) => ({
     content: { data: piece },
     bytes: utf8Length(piece),

@@ -440,3 +440,31 @@ test('what was typed for a program that has ended meanwhile is not typed into th
   expect(ledger.typed).toBe('ok');
   expect(refused).toEqual(['ended']);
 });
+
+test('whoever leaves in the middle of a paste ends it, and the page that follows does, too', async () => {
+  const { ledger, queue } = setUp();
+  queue.open(0);
+  ledger.behave((n) => (n === 1 ? 'deliver' : { kind: 'again', answered: true }));
+  queue.type(`\u001b[200~${'x'.repeat(40_000)}\u001b[201~`);
+  await settled();
+  expect(queue.leavesPasteOpen).toBe(true);
+  ledger.behave(() => 'deliver');
+  queue.leave();
+  await settled();
+  expect(ledger.typed.endsWith('x\u001b[201~')).toBe(true);
+  expect(queue.pending).toBe(0);
+
+  const next = setUp();
+  next.queue.closePasteFirst();
+  next.queue.type('ls');
+  next.queue.open(0);
+  await settled();
+  expect(next.ledger.typed).toBe('\u001b[201~ls');
+});
+
+test('nothing typed is nothing lost', () => {
+  const { queue } = setUp();
+  const fates: InputFate[] = [];
+  expect(queue.type('', (fate) => fates.push(fate))).toBe(true);
+  expect(fates).toEqual(['typed']);
+});

@@ -101,7 +101,10 @@ export class InputQueue {
 
   /** Characters whose fate is open. */
   get pendingCharacters(): number {
-    return [...this.#numbered.flatMap(({ parts }) => parts), ...this.#waiting].reduce((sum, { length }) => sum + length, 0);
+    return [...this.#numbered.flatMap(({ parts }) => parts), ...this.#notTyped, ...this.#waiting].reduce(
+      (sum, { length }) => sum + length,
+      0,
+    );
   }
 
   /** False, and `onRefused` was called, when nothing of it will be typed. `onFate` learns once what became of it. */
@@ -112,6 +115,17 @@ export class InputQueue {
   /** Bytes that are no text (old mouse reports), as base64. At most one piece. */
   typeBytes(base64: string, onFate?: OnFate): boolean {
     return this.#accept(partsOfBytes(base64, this.#options.now(), onFate));
+  }
+
+  /** The program may be inside a paste that another page began: that is ended before anything else is typed. */
+  closePasteFirst(): void {
+    [this.#isPasteOpen, this.#hasGivenUp] = [true, true];
+  }
+
+  /** Whether something that was sent may leave the program inside a bracketed paste. */
+  get leavesPasteOpen(): boolean {
+    const last = this.#numbered.findLast(({ blanks }) => blanks === undefined)?.parts.at(-1);
+    return last?.leavesPasteOpen ?? this.#isPasteOpen;
   }
 
   #accept(parts: readonly Part[]): boolean {
@@ -187,13 +201,20 @@ export class InputQueue {
   /** The page leaves the session. What is under way arrives where there is a connection; what has not left yet never will. */
   leave(): void {
     if (this.#isOpen) {
-      const underWay = this.#numbered.filter(({ isUnderWay }) => isUnderWay);
-      this.#numbered = this.#numbered.filter(({ isUnderWay }) => !isUnderWay);
+      const underWay = this.#numbered.filter(({ isUnderWay, blanks }) => isUnderWay && blanks === undefined);
+      this.#numbered = this.#numbered.filter((input) => !underWay.includes(input));
       for (const part of underWay.flatMap(({ parts }) => parts)) part.settle('unknown');
+      const last = underWay.at(-1);
+      // Nobody is here to see how it ends; what comes next to the program must not be taken for pasted.
+      if (last?.parts.at(-1)?.leavesPasteOpen ?? this.#isPasteOpen) this.#sendPasteEnd((last?.n ?? this.#lastApplied) + 1);
       this.#refuseAll('left', 'not-typed');
     } else {
       this.#refuseAll(this.#numbered.length > 0 ? 'unknown' : 'left', 'unknown');
     }
+  }
+
+  #sendPasteEnd(n: number): void {
+    void this.#options.send(n, contentOf([pasteEndPart(this.#options.now())]), new AbortController().signal);
   }
 
   #isStale({ typedAt }: { readonly typedAt: number }): boolean {
@@ -232,7 +253,9 @@ export class InputQueue {
     const rest = [...this.#notTyped, ...this.#takeAllWaiting()];
     this.#numbered = [];
     this.#notTyped = [];
-    [this.#isPasteOpen, this.#hasGivenUp] = [false, false];
+    // A program that is there still may be inside a paste.
+    this.#isPasteOpen = this.#isPasteOpen && (reason === 'failed' || reason === 'not-allowed');
+    this.#hasGivenUp = this.#isPasteOpen;
     for (const part of sentParts) part.settle(sent);
     for (const part of rest) part.settle('not-typed');
     this.#tell(reason, [...sentParts, ...rest]);

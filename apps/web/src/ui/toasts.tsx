@@ -2,7 +2,8 @@
 import { createContext, createSignal, onCleanup, Show, useContext } from 'solid-js';
 import type { JSX } from 'solid-js';
 
-const SHOWN_MS = 4000;
+/** How long a word stays (ms). */
+export const TOAST_MS = 4000;
 
 export interface Toasts {
   /** Replaces what is shown. */
@@ -29,7 +30,7 @@ export function ToastProvider(props: { readonly children: JSX.Element }): JSX.El
     show: (next) => {
       hide();
       setText(next);
-      timer = setTimeout(hide, SHOWN_MS);
+      timer = setTimeout(hide, TOAST_MS);
     },
     hide,
   };
