@@ -91,9 +91,8 @@ export async function openHostLink(options: {
   const answeringListeners = new Set<(answers: boolean) => void>();
   let client: HostClient | undefined;
   let answers = true;
-  /** Settled when the host falls silent: whoever only reads waits no longer. */
-  let silence = Promise.withResolvers<never>();
-  silence.promise.catch(() => undefined);
+  /** Whoever only reads waits no longer when the host falls silent. (A race with a promise of the host's life would keep every answer as long.) */
+  const readers = new Set<(reason: ApiError) => void>();
   /** Attempts since a host has proved to serve. */
   let attempts = 0;
   let servesSinceMs = 0;
@@ -114,14 +113,18 @@ export async function openHostLink(options: {
     answers = now;
     if (now) {
       options.log.info('the host answers again');
-      silence = Promise.withResolvers<never>();
-      silence.promise.catch(() => undefined); // Nobody may be waiting.
     } else {
       options.log.warn('the host does not answer');
-      silence.reject(new ApiError('HOST_UNREACHABLE', NOT_ANSWERING));
+      for (const giveUp of readers) giveUp(new ApiError('HOST_UNREACHABLE', NOT_ANSWERING));
     }
     for (const listener of answeringListeners) listener(now);
   };
+
+  const unlessSilent = <T>(asked: Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      readers.add(reject);
+      void asked.then(resolve, reject).finally(() => readers.delete(reject));
+    });
 
   const watch = async (): Promise<void> => {
     while (!ended.signal.aborted) {
@@ -167,7 +170,7 @@ export async function openHostLink(options: {
         const isRead = READS.has(type) && requestOptions.timeoutMs === undefined;
         const limit = isRead && !answers ? { timeoutMs: SILENT_READ_TIMEOUT_MS } : {};
         const asked = client.request(type, fields, { ...requestOptions, ...limit });
-        const reply = await (isRead && answers ? Promise.race([asked, silence.promise]) : asked);
+        const reply = await (isRead && answers ? unlessSilent(asked) : asked);
         if (USED.has(type)) attempts = 0;
         return reply;
       } catch (error) {
