@@ -131,6 +131,9 @@ describe('one server', () => {
     expect(await isIn(first)).toBe(true);
     await owner.api.pairing.approve.mutate({ id: offer.id, match, isApproved: true });
     const second = await pairedFrom(await post(server, { request }, withCookie));
+    // The answer may be lost: what it was before is in until the new one is used.
+    expect(await isIn(first)).toBe(true);
+    expect(await isIn(second)).toBe(true);
     expect(await closed).toBe(1008);
     expect([await isIn(first), await isIn(second), await isIn(bystander)]).toEqual([false, true, true]);
     const ids = (await owner.api.device.list.query()).map(({ id }) => id);

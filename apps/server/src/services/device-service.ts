@@ -55,6 +55,8 @@ export class DeviceService implements DevicesPort {
   readonly #now: () => number;
   readonly #byHash = new Map<string, LiveDevice>();
   readonly #byId = new Map<string, LiveDevice>();
+  /** What is out once this one is used. */
+  readonly #replaces = new Map<string, { readonly id: string; readonly by: Caller }>();
   readonly #timer: ReturnType<typeof setInterval>;
 
   private constructor(options: DeviceServiceOptions, stored: readonly (StoredDevice & { readonly tokenHash: string })[]) {
@@ -82,6 +84,11 @@ export class DeviceService implements DevicesPort {
     const device = this.#byId.get(id);
     if (!device || this.#isOver(device)) return;
     device.lastSeenAt = Math.max(device.lastSeenAt ?? 0, this.#now());
+    const replaced = this.#replaces.get(id);
+    if (replaced) {
+      this.#replaces.delete(id);
+      void this.#replace(replaced.id, replaced.by);
+    }
     if (device.storedSeenAt !== null && device.lastSeenAt - device.storedSeenAt < SEEN_STEP_MS) return;
     device.storedSeenAt = device.lastSeenAt;
     this.#options.catalog.devices
@@ -101,9 +108,11 @@ export class DeviceService implements DevicesPort {
     return () => void device.open.delete(end);
   }
 
-  async admit(device: NewDevice): Promise<void> {
+  /** `replaces`: what the same browser has been until now. It is out once the new one is used: the answer that lets it in may be lost. */
+  async admit(device: NewDevice, replaces?: { readonly id: string; readonly by: Caller }): Promise<void> {
     await this.#options.catalog.devices.insert(device);
     this.#add({ ...device, lastSeenAt: null });
+    if (replaces) this.#replaces.set(device.id, replaces);
   }
 
   me(caller: Caller): Me {
@@ -146,13 +155,18 @@ export class DeviceService implements DevicesPort {
     await this.#options.audit.record(caller, 'device.revoke', { device: id, name: device.name });
   }
 
-  /** The same browser has been let in anew, as `by`: what it was before is out. Nothing happens when that is out already. */
-  async replace(id: string, by: Caller): Promise<void> {
+  /** Nothing happens when that is out already. */
+  async #replace(id: string, by: Caller): Promise<void> {
     const device = this.#byId.get(id);
     if (!device) return;
     this.#drop(device, 'revoked');
-    await this.#options.catalog.devices.revoke(id, this.#now());
-    await this.#options.audit.record(by, 'device.replace', { device: id, name: device.name });
+    try {
+      await this.#options.catalog.devices.revoke(id, this.#now());
+      await this.#options.audit.record(by, 'device.replace', { device: id, name: device.name });
+    } catch (error) {
+      // It is out here; after a restart it would be in again, as before.
+      this.#options.log.error({ error: messageOf(error), device: id }, 'a device that was replaced could not be stored as such');
+    }
   }
 
   async revokeAll(caller: Caller): Promise<{ revoked: number }> {
@@ -212,6 +226,7 @@ export class DeviceService implements DevicesPort {
   }
 
   #drop(device: LiveDevice, why: DeviceEnd): void {
+    this.#replaces.delete(device.id);
     this.#byHash.delete(device.tokenHash);
     this.#byId.delete(device.id);
     this.#cut(device, why);

@@ -217,11 +217,9 @@ export class PairingService implements PairingPort {
     const token = randomBytes(DEVICE_TOKEN_BYTES).toString('base64url');
     const { name, address } = claim;
     const device = { id: randomUUID(), name, role: offer.role, tokenHash: hashToken(token).toString('hex'), createdAt: Date.now() };
-    await this.#options.devices.admit(device);
     const caller: Caller = { kind: 'device', deviceId: device.id, role: device.role, address };
+    await this.#options.devices.admit(device, formerDevice === undefined ? undefined : { id: formerDevice, by: caller });
     await this.#options.audit.record(caller, 'device.pair', { name, role: offer.role, pairing: offer.id });
-    // Behind it: a crash in between leaves a device too many, not a browser that is out.
-    if (formerDevice !== undefined) await this.#options.devices.replace(formerDevice, caller);
     return { kind: 'paired', id: device.id, token };
   }
 
