@@ -111,6 +111,13 @@ test('S5: the owner token in a URL lets nobody in, under whatever name, on route
   expect((await ask(`GET /api/sessions HTTP/1.1\r\nAuthorization: Bearer x\r\nX-Token: ${server.token}\r\nX:`)).status).toBe(401);
 });
 
+test('S60: an upgrade that brings a body is refused, whoever asks', async () => {
+  const good = [`Authorization: Bearer ${server.token}`];
+  expect((await upgrade('/trpc', good)).status).toBe(101);
+  for (const body of ['Content-Length: 5', 'Transfer-Encoding: chunked'])
+    expect((await upgrade('/trpc', [...good, body])).status).toBe(400);
+});
+
 const change = (token: string, at: number): string => token.slice(0, at) + (token[at] === 'x' ? 'y' : 'x') + token.slice(at + 1);
 
 test('S6, S16: whatever is not exactly the token is refused, and a wrong one is refused exactly as none is', async () => {

@@ -31,7 +31,7 @@ const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PATCH', 'DELETE']);
 
 export interface Gate {
-  /** Throws ApiError: HOST_REFUSED, ORIGIN_REFUSED, UNAUTHORIZED, METHOD_NOT_ALLOWED. */
+  /** Throws ApiError: HOST_REFUSED, ORIGIN_REFUSED, UNAUTHORIZED, METHOD_NOT_ALLOWED, BAD_INPUT. */
   check(request: IncomingMessage, kind: 'request' | 'upgrade'): Passed;
 }
 
@@ -44,6 +44,13 @@ export function pathOf(request: IncomingMessage): string | undefined {
   const target = request.url ?? '';
   if (target[0] !== '/' || target[1] === '/') return undefined;
   return target.split('?', 1)[0]?.split('#', 1)[0];
+}
+
+function hasBody(rawHeaders: readonly string[]): boolean {
+  return (
+    headerValues(rawHeaders, 'transfer-encoding').length > 0 ||
+    headerValues(rawHeaders, 'content-length').some((value) => value.trim() !== '0')
+  );
 }
 
 export function makeGate(policy: AccessPolicy, credentials: Credentials, clients: ClientAddresses): Gate {
@@ -61,6 +68,9 @@ export function makeGate(policy: AccessPolicy, credentials: Credentials, clients
       const path = pathOf(request);
       if (path === undefined) throw new ApiError('NOT_FOUND', 'There is nothing here.');
       if (!METHODS.has(method)) throw new ApiError('METHOD_NOT_ALLOWED', 'That method is not used here.');
+
+      // What came as one would be read as frames, and a proxy in front may count otherwise.
+      if (kind === 'upgrade' && hasBody(rawHeaders)) throw new ApiError('BAD_INPUT', 'An upgrade has no body.');
 
       const guarded = kind === 'upgrade' || isGuardedPath(path);
       // A browser says so itself when another site makes it ask; navigation to the shell is what links are for.
