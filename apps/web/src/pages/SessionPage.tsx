@@ -216,7 +216,7 @@ export function SessionPage(props: SessionPageProps): JSX.Element {
           </p>
         )}
       </Show>
-      <Show when={open()?.phase() === 'live' && open()?.isSizedElsewhere() === true}>
+      <Show when={open()?.phase() === 'live' && (open()?.isSizedElsewhere() === true || !mayType())}>
         <p class="notice with-action" role="status" data-testid="sized-elsewhere">
           {mayType() ? 'Sized for another device' : 'This device may only look'}
           <Show when={mayType()}>
