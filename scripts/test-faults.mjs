@@ -40,7 +40,7 @@ const command = [
 const env = {
   ...process.env,
   // As in `npm test`: what one process has compiled the next need not.
-  NODE_COMPILE_CACHE: join(folder, 'compiled'),
+  COTG_TEST_COMPILE_CACHE: join(folder, 'compiled'),
   COTG_SEED: flags.seed,
   COTG_TEST_SEED: flags.seed,
   ...(flags.quick ? {} : { COTG_FAULTS: 'full', COTG_TEST_FLIPS: String(FLIPS) }),

@@ -36,8 +36,9 @@ const env = {
   DO_NOT_TRACK: '1',
   [mark.variable]: mark.value,
   TMPDIR: temporary,
-  // Tests start some thousand processes from the sources: what one has compiled the next need not, half of what a start costs.
-  NODE_COMPILE_CACHE: join(temporary, 'compiled'),
+  // Tests start some thousand processes from the sources: what one has compiled the next need not, half of what a start costs. For those alone:
+  // the runner's own processes end threads at any moment.
+  COTG_TEST_COMPILE_CACHE: join(temporary, 'compiled'),
 };
 
 /** @type {import('./suites/reports.mjs').SuiteResult[]} */

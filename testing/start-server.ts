@@ -70,7 +70,9 @@ function environment(dataDir: string, extra: Readonly<Record<string, string>>): 
     if (value !== undefined && !isOurs && name !== 'MAX_SESSION_HISTORY_MB') env[name] = value;
   }
   // Programs that draw more than ASCII are tested everywhere, also where nobody has chosen a language.
-  return { LANG: 'C.UTF-8', ...env, SHELL: '/bin/bash', COTG_DATA_DIR: dataDir, ...extra };
+  const compiled = process.env['COTG_TEST_COMPILE_CACHE'];
+  const cache = compiled === undefined ? {} : { NODE_COMPILE_CACHE: compiled };
+  return { LANG: 'C.UTF-8', ...env, ...cache, SHELL: '/bin/bash', COTG_DATA_DIR: dataDir, ...extra };
 }
 
 export function makeDataDir(): string {

@@ -1,9 +1,10 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { makeLegacyDatabase } from '@cotg/db/testing';
+import { connectHost } from '@cotg/pty/client';
 import { expect, test } from 'vitest';
 import type { Session } from '@cotg/api';
 import { runCotg, startTestServer } from '../../../testing/start-server.ts';
@@ -58,3 +59,22 @@ test('sessions of the older tool come in once, counted, with their history to th
   expect([other.code, other.stderr]).toEqual([2, expect.stringContaining('cannot be read')]);
   rmSync(folder, { recursive: true });
 }, 120_000);
+
+test('an import that was broken off is ended and removed at once, though there is no program that could end', async () => {
+  await using server = await startTestServer();
+  const host = await connectHost({
+    socketPath: join(server.dataDir, 'host.sock'),
+    secret: readFileSync(join(server.dataDir, 'host.secret'), 'utf8').trim(),
+    clientVersion: 'test',
+  });
+  const [sessionId, now] = [randomUUID(), Date.now()];
+  const piece = { sessionId, from: 0, isLast: false, cols: 80, rows: 24, createdAt: now, endedAt: now, maxHistoryBytes: 1_000_000 };
+  await host.request('import', piece, { body: Buffer.from('half of it') });
+  await host.close();
+  const since = performance.now();
+  expect((await server.api(`/api/sessions/${sessionId}`, { method: 'DELETE' })).status).toBeLessThan(300);
+  // Nobody waits for an end that nothing would tell.
+  expect(performance.now() - since).toBeLessThan(5000);
+  expect((await server.api(`/api/sessions/${sessionId}?purge=1`, { method: 'DELETE' })).status).toBe(204);
+  expect((await server.api(`/api/sessions/${sessionId}`)).status).toBe(404);
+});

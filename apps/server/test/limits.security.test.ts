@@ -93,7 +93,7 @@ async function talk(port: number, device = 'phone'): Promise<Talker> {
       await eventually(
         () => replies.length,
         () => replies.some((reply) => reply.id === id),
-        { what: `an answer to ${String(id)}; ${JSON.stringify(replies.at(-1))}` },
+        { what: `an answer to ${String(id)}; ${JSON.stringify(replies.at(-1))}`, timeoutMs: 60_000 },
       );
       return replies.find((reply) => reply.id === id) ?? {};
     },

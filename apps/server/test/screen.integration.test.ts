@@ -347,9 +347,13 @@ test('a viewer with fewer lines above its screen shows the right one behind a re
       (grid) => grid.cols === cols && grid.rows === rows,
       { what: 'the viewer has that size, too' },
     );
-    // Without the comparison at a quiet moment, which mends such a screen, too.
-    expect(viewer.hash(), `${cols} columns, ${rows} rows`).toBe(screen.hash);
+    await eventually(
+      () => viewer.hash(),
+      (hash) => hash === screen.hash,
+      { what: `${cols} columns, ${rows} rows: the viewer shows that screen` },
+    );
     expect(viewer.parsedOffset).toBe(end);
   }
+  // Without the comparison at a quiet moment, which mends such a screen, too.
   expect(viewer.counts.get('snapshot resync')).toBeUndefined();
 });

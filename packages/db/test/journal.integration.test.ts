@@ -110,7 +110,9 @@ describe('sessions and runs', () => {
         kind: 'unknown-session',
       },
     );
-    await vi.waitFor(() => expect(countRows(test.path)).toEqual({ tail: 50, purge: 0, session: 1, run: 1 }), { timeout: 10_000 });
+    // The rows of the other one may have been compacted meanwhile.
+    await vi.waitFor(() => expect(countRows(test.path)).toMatchObject({ purge: 0, session: 1, run: 1 }), { timeout: 10_000 });
+    expect(Number(countRows(test.path).tail)).toBeLessThanOrEqual(50);
     const { stream } = await readHistory(test.journal, kept.id);
     expect(outputOf(stream).length).toBe(50_000);
   });

@@ -368,7 +368,7 @@ export class SessionService implements SessionsPort, SweptSessions {
   #waitForEnd(id: string): { session: Promise<HostSession>; cancel: () => void } {
     const { promise, resolve, reject } = Promise.withResolvers<HostSession>();
     const timer = setTimeout(
-      () => reject(new ApiError('INTERNAL', 'The program did not end in time; it may still be ending.')),
+      () => reject(new ApiError('SESSION_ALIVE', 'The program has not ended yet; it is being ended.', { hint: 'Look again in a moment.' })),
       KILL_WAIT_MS,
     );
     const stop = this.#ends.listen((session) => {
