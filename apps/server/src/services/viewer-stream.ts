@@ -236,6 +236,8 @@ export class ViewerStream {
       timeoutMs: SKIP_TIMEOUT_MS,
     });
     if (screen && screen.mark >= mark) return screen;
+    // The emulator is late. What the viewer makes of the change is wrong, however few lines come with the screen that mends it.
+    viewer.linesAbove = -1;
     this.#lacksLines = true;
     return undefined;
   }
