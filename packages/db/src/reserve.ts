@@ -5,8 +5,8 @@ import { existsSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sqliteCode } from './errors.ts';
 
-/** Some hundred deleted sessions, or a start (bytes). */
-const RESERVE_BYTES = 4 * 1024 * 1024;
+/** Some hundred deleted sessions, or a start, behind what was in the log alone (bytes). */
+export const RESERVE_BYTES = 4 * 1024 * 1024;
 /** Kept only where so much is left beside it (bytes): else it would make the disk full. */
 const LEAST_FREE_BYTES = 3 * RESERVE_BYTES;
 /** The ends of sessions that were lost, locks, the shared memory of two databases (bytes). */

@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { expect, it, vi } from 'vitest';
 import { openDatabase } from '../src/database.ts';
 import { SqliteJournal, openJournal } from '../src/journal.ts';
@@ -211,3 +213,25 @@ it('F25: a disk that is full while older output is compressed and while a histor
   );
   expect(await journal.verify()).toEqual([]);
 });
+
+/** A mount in a namespace of one's own needs no root (util-linux), where the kernel allows it. */
+const canMount = spawnSync('unshare', ['-rm', 'sh', '-c', 'mount -t tmpfs none /mnt']).status === 0;
+const SMALL_DISK_WRITER = fileURLToPath(new URL('support/small-disk-writer.ts', import.meta.url));
+
+it.runIf(canMount)(
+  'F25: on a small disk a flood leaves no more in the log than the reserve can hold, whoever takes the rest of the disk',
+  () => {
+    using directory = temporaryDirectory();
+    const folder = directory.file('.');
+    const script = `mount -t tmpfs -o size=96m none '${folder}' && exec "$@"`;
+    const child = spawnSync('unshare', ['-rm', 'sh', '-c', script, 'sh', process.execPath, SMALL_DISK_WRITER, `${folder}/journal.db`], {
+      encoding: 'utf8',
+      timeout: 120_000,
+    });
+    expect(child.status, child.stderr).toBe(0);
+    const { growth, pauses } = JSON.parse(child.stdout) as { growth: number; pauses: number };
+    // Half of the reserve, and one whole commit more.
+    expect(growth).toBeLessThanOrEqual(3 * MIB);
+    expect(pauses).toBe(0);
+  },
+);

@@ -171,6 +171,7 @@ export class SqliteJournal implements AsyncDisposable {
       onNotice,
       counters: this.#counters,
       canCopy: () => this.#guard.canCopyLog(),
+      wantsCopy: () => this.#guard.wantsCopy,
       endStuckReads: () => this.#reader.endStuck(),
       pauseReads: (paused) => this.#reader.pause(paused),
       onSyncFailed: (cause) => this.#syncFailed(cause),

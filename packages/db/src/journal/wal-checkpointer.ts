@@ -71,6 +71,8 @@ export interface WalCheckpointerOptions {
   readonly onNotice: (notice: JournalNotice) => void;
   /** Whether the disk has room for all of the log in the file: half a copy would take the last space and give nothing back. */
   readonly canCopy: () => boolean;
+  /** Whether the log is to be copied however short it is: on a disk that is almost full others may take the place that the file needs for it. */
+  readonly wantsCopy: () => boolean;
   /** What reads of this process are doing; ends one that is stuck. */
   readonly endStuckReads: () => 'none' | 'reading' | 'ended';
   /** Whether reads of this process are to wait before they begin. */
@@ -104,6 +106,7 @@ export class WalCheckpointer {
   #holdPauseMs = HOLD_PAUSE_MS;
   #nextHoldMs = 0;
   #nextForcedHoldMs = 0;
+  #nextUrgentHoldMs = 0;
   #nextUnheldMs = 0;
   /** Frames in the log when a hold had copied them all: fewer in the next commit mean that the log started again. */
   #copiedFrames: number | undefined;
@@ -171,13 +174,15 @@ export class WalCheckpointer {
     }
     this.#noteRestart(logged);
     if (logged >= START_WORKER_FRAMES) this.#startWorker();
-    if (logged < CHECKPOINT_FRAMES) return;
+    const isUrgent = this.#options.wantsCopy();
+    if (logged < CHECKPOINT_FRAMES && !isUrgent) return;
     this.#noteLength(logged);
     if (!this.held && !this.#options.canCopy()) return;
 
     const left = logged - copied;
     // Also while a request is under way: it goes on in the hold until everything is copied.
     if (!this.held && logged >= FORCE_HOLD_FRAMES && nowMs >= this.#nextForcedHoldMs) this.#hold(logged);
+    if (!this.held && isUrgent && nowMs >= this.#nextUrgentHoldMs) this.#hold(logged);
     if (this.#request !== undefined) return;
     if (!this.held && nowMs >= this.#nextHoldMs && left <= HOLD_FRAMES) this.#hold(logged);
     // Else little is left and the last hold was a moment ago: the next commit asks again.
@@ -283,6 +288,7 @@ export class WalCheckpointer {
     this.#heldSinceMs = undefined;
     this.#nextHoldMs = nowMs + this.#holdPauseMs;
     this.#nextForcedHoldMs = nowMs + HOLD_PAUSE_MS;
+    this.#nextUrgentHoldMs = whole ? nowMs : nowMs + HOLD_PAUSE_MS;
     this.#copiedFrames = whole ? this.#frames().logged : 0;
     this.#options.onReleased();
     this.#resumeReadsIn(READS_RESUME_MS);

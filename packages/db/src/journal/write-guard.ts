@@ -4,7 +4,7 @@ import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type Database from 'better-sqlite3';
 import { sqliteCode, StorageError } from '../errors.ts';
-import { freeBytes, isDiskFull, keepReserve, releaseReserve } from '../reserve.ts';
+import { freeBytes, isDiskFull, keepReserve, releaseReserve, RESERVE_BYTES } from '../reserve.ts';
 import { SuspectLog } from './suspect-log.ts';
 
 /** How often the reserve is looked for (ms): one stat. */
@@ -14,8 +14,12 @@ const RESERVE_CHECK_MS = 10_000;
 const LEFT_BY_OUTPUT_BYTES = 1024 * 1024;
 /** Compaction leaves more (bytes): one pass may take so much before it frees anything. */
 const LEFT_BY_COMPACTION_BYTES = 8 * 1024 * 1024;
-/** With so much free (bytes) nobody looks closer. */
+/** With so much free (bytes) nobody looks closer: others take longer to fill it than the log to be copied. */
 const PLENTY_BYTES = 128 * 1024 * 1024;
+/** With less free, no more than this shall be in the log alone (bytes): others may take the rest of the disk at any moment. */
+const COPY_LOG_BYTES = 1024 * 1024;
+/** And never more than this and one commit, whatever keeps the log from being copied (bytes): the reserve must be able to hold it, and a deletion. */
+const MOST_IN_LOG_BYTES = RESERVE_BYTES / 2;
 
 export interface WriteGuardOptions {
   readonly db: Database.Database;
@@ -35,6 +39,7 @@ export class WriteGuard {
   readonly #freelistCount: Database.Statement<[], number>;
   readonly #pageSize: number;
   #reserveTimer: NodeJS.Timeout | undefined;
+  #wantsCopy = false;
 
   constructor(options: WriteGuardOptions) {
     this.#options = options;
@@ -57,7 +62,11 @@ export class WriteGuard {
   beforeCommit(): void {
     this.#suspectLog.require();
     if (isDiskFull(this.#options.pauseCause())) this.#reuseLog();
-    this.#requireRoom();
+    if (this.#roomProblem() === null) return;
+    // What is stored before a call returns does not wait until the log has been copied elsewhere.
+    this.#reuseLog();
+    const problem = this.#roomProblem();
+    if (problem !== null) throw new StorageError('DISK_FULL', problem);
   }
 
   /** For changes that are stored before the call returns. Throws STORAGE_FAILED. */
@@ -91,7 +100,15 @@ export class WriteGuard {
 
   /** Whether there is room for what takes space now to free more later. */
   hasRoom(): boolean {
-    return this.#options.pauseCause() === undefined && freeBytes(dirname(this.#options.path)) >= this.#growth() + LEFT_BY_COMPACTION_BYTES;
+    if (this.#options.pauseCause() !== undefined) return false;
+    const free = freeBytes(dirname(this.#options.path));
+    const growth = this.#growth();
+    return free >= growth + LEFT_BY_COMPACTION_BYTES && (free >= PLENTY_BYTES || growth <= COPY_LOG_BYTES);
+  }
+
+  /** Whether the log should be copied now, however short it is. As of the last commit. */
+  get wantsCopy(): boolean {
+    return this.#wantsCopy;
   }
 
   /** Whether all of the log fits into the file. */
@@ -101,17 +118,19 @@ export class WriteGuard {
   }
 
   /**
-   * What is in the log has its place in the file only once it has been copied there, and the log cannot begin again before. When others have taken
-   * that space there is no way back: so it is left.
+   * Why output has to wait; null when it has not. What is in the log has its place in the file only once it has been copied there, and the log cannot
+   * begin again before. When others have taken that space there is no way back: so it is left.
    */
-  #requireRoom(): void {
+  #roomProblem(): string | null {
     const free = freeBytes(dirname(this.#options.path));
-    if (free >= PLENTY_BYTES) return;
+    this.#wantsCopy = false;
+    if (free >= PLENTY_BYTES) return null;
     const growth = this.#growth();
-    if (free >= growth + LEFT_BY_OUTPUT_BYTES) return;
+    this.#wantsCopy = growth > COPY_LOG_BYTES;
+    if (free >= growth + LEFT_BY_OUTPUT_BYTES && growth <= MOST_IN_LOG_BYTES) return null;
     // Where rows were deleted there is room too.
-    if (growth === 0 && this.#freePages() * this.#pageSize >= LEFT_BY_OUTPUT_BYTES) return;
-    throw new StorageError('DISK_FULL', `${free} bytes are free on the disk, of which the log needs ${growth}`);
+    if (growth === 0 && this.#freePages() * this.#pageSize >= LEFT_BY_OUTPUT_BYTES) return null;
+    return `${free} bytes are free on the disk, of which the log needs ${growth}`;
   }
 
   /** What the file must grow by to hold what is in the log (bytes). */
