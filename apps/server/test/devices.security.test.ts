@@ -3,7 +3,7 @@ import { createClient, errorCodeOf } from '@cotg/api/client';
 import type { AuditEntry, Client, PairingLink } from '@cotg/api/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { rawHttp } from '../../../testing/raw-http.ts';
+import { pairLines, rawHttp } from '../../../testing/raw-http.ts';
 import { eventually, runCotg, startTestServer } from '../../../testing/start-server.ts';
 import type { TestServer } from '../../../testing/start-server.ts';
 
@@ -11,6 +11,8 @@ import type { TestServer } from '../../../testing/start-server.ts';
 const CUT_MS = 1000;
 const SLACK = 5;
 const LIVE_TIMEOUT_MS = 10_000;
+/** Two requests for one link each. */
+const RACES = 1000;
 
 interface Paired {
   readonly deviceId: string;
@@ -382,6 +384,34 @@ test('S9, S11: wrong codes from the computer itself are limited too, with when t
   expect(await upgrade(server, { cookie: phone.cookie, origin: server.url })).toBe('open');
   expect((await post(server, { code: secretOf(await offerOf(server, '--approve')) })).status).toBe(200);
 });
+
+test('S10: guesses from two hundred addresses come to a limit together; who is in, and who has a right link, comes in all the same', async () => {
+  await using server = await startTestServer();
+  const device = await letIn(server);
+  const port = Number(new URL(server.url).port);
+  const head = [`Host: 127.0.0.1:${port}`, `Origin: ${server.url}`];
+  const guess = async (n: number): Promise<number> =>
+    (await rawHttp({ port, localAddress: `127.0.1.${n}` }, pairLines(`guess-${n}`, head))).status;
+  const statuses: number[] = [];
+  for (let n = 1; n <= 200; n += 1) statuses.push(await guess(n));
+  expect(statuses.filter((status) => status === 401)).toHaveLength(60);
+  expect(statuses.filter((status) => status === 429)).toHaveLength(140);
+  expect(await upgrade(server, { cookie: device.cookie, origin: server.url })).toBe('open');
+  expect((await server.api('/api/status')).status).toBe(200);
+  expect((await letIn(server)).token).not.toBe(device.token);
+}, 60_000);
+
+test('S18: two requests that race for one link: exactly one comes in, in each round', async () => {
+  await using server = await startTestServer();
+  const owner = await connected(server, server.token);
+  for (let round = 0; round < RACES; round += 1) {
+    const code = secretOf(await owner.api.pairing.start.mutate({ role: 'watch', approve: true }));
+    const answers = await Promise.all([post(server, { code }), post(server, { code })]);
+    expect(answers.map(({ status }) => String(status)).toSorted(), `round ${round}`).toEqual(['200', '401']);
+    await Promise.all(answers.map((answer) => answer.arrayBuffer()));
+  }
+  await owner.close();
+}, 120_000);
 
 test('S9: wrong tokens are answered ten times a minute; the right one always', async () => {
   await using server = await startTestServer();

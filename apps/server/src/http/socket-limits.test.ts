@@ -6,7 +6,7 @@ import type { Allowance, SocketAccount } from './socket-limits.ts';
 
 const OWNER: Caller = { kind: 'owner', address: '::1' };
 const device = (deviceId: string): Caller => ({ kind: 'device', deviceId, role: 'admin', address: '::1' });
-const SMALL: Allowance = { sockets: 2, streamsPerSocket: 2, streams: 3, messagesPerS: 10, callsPerS: 5, bytesPerS: 1000, burstS: 2 };
+const SMALL: Allowance = { sockets: 2, streamsPerSocket: 2, streams: 3, messagesPerS: 10, callsPerS: 5, bytesPerS: 10_000_000, burstS: 2 };
 
 function setUp() {
   let nowMs = 0;
@@ -48,21 +48,30 @@ test('S60: frames of a device are counted over all its sockets, and grow back wi
 test('S60: bytes are bounded, too: who has sent more than it may is held back until that has grown back, over all its sockets', () => {
   const { open, refused, pass } = setUp();
   const [one, two] = [open(device('a'), 'one'), open(device('a'), 'two')];
-  expect(one.message(2000)).toEqual({ kind: 'taken', holdMs: 0 });
-  expect(one.message(1)).toEqual({ kind: 'taken', holdMs: 1 });
-  expect(two.message(999)).toEqual({ kind: 'taken', holdMs: 1000 });
-  expect(open(device('b'), 'other').message(2000)).toEqual({ kind: 'taken', holdMs: 0 });
+  expect(one.message(20_000_000)).toEqual({ kind: 'taken', holdMs: 0 });
+  expect(one.message(10_000)).toEqual({ kind: 'taken', holdMs: 1 });
+  expect(two.message(9_990_000)).toEqual({ kind: 'taken', holdMs: 1000 });
+  expect(open(device('b'), 'other').message(20_000_000)).toEqual({ kind: 'taken', holdMs: 0 });
   pass(1000);
-  expect(one.message(1)).toEqual({ kind: 'taken', holdMs: 1 });
+  expect(one.message(10_000)).toEqual({ kind: 'taken', holdMs: 1 });
   expect(refused).toEqual([]);
+});
+
+test('S60: small frames are counted and never held: what one tab owes delays nobody who types in another', () => {
+  const { open } = setUp();
+  const [paste, keys] = [open(device('a'), 'paste'), open(device('a'), 'keys')];
+  expect(paste.message(25_000_000)).toEqual({ kind: 'taken', holdMs: 500 });
+  for (let n = 0; n < 9; n += 1) expect(keys.message(1024)).toEqual({ kind: 'taken', holdMs: 0 });
+  expect(keys.message(784)).toEqual({ kind: 'taken', holdMs: 0 });
+  expect(paste.message(10_000)).toEqual({ kind: 'taken', holdMs: 502 });
 });
 
 test('S60: as much again beyond what a device may send at once is refused: whoever is held back does not come there', () => {
   const { open, refused } = setUp();
   const [one, two] = [open(device('a'), 'one'), open(device('a'), 'two')];
-  expect(one.message(3999)).toEqual({ kind: 'taken', holdMs: 1999 });
-  expect(two.message(1)).toEqual({ kind: 'refused' });
-  expect(open(device('b'), 'big').message(4000)).toEqual({ kind: 'refused' });
+  expect(one.message(39_990_000)).toEqual({ kind: 'taken', holdMs: 1999 });
+  expect(two.message(10_000)).toEqual({ kind: 'refused' });
+  expect(open(device('b'), 'big').message(40_000_000)).toEqual({ kind: 'refused' });
   expect(refused).toEqual(['two: too much at once', 'big: too much at once']);
 });
 

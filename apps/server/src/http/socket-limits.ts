@@ -21,8 +21,8 @@ export interface Allowance {
   /** Procedures called a second: one message may carry a batch of them. */
   readonly callsPerS: number;
   /**
-   * Bytes received a second. A person types 20; a paste goes as fast as the phone's link, and waits for the terminal. Beyond it the sockets are not read
-   * until it has grown back; as much again beyond what may come at once is refused.
+   * Bytes received a second. A person types 20; a paste goes as fast as the phone's link, and waits for the terminal. Beyond it a socket that sends large
+   * frames is not read until it has grown back; as much again beyond what may come at once is refused.
    */
   readonly bytesPerS: number;
   /** How many seconds' worth may come at once: a page that comes back sends what it kept. */
@@ -49,6 +49,9 @@ export const OWNER_ALLOWANCE: Allowance = {
   bytesPerS: 256 * MIB,
   burstS: 5,
 };
+
+/** Frames up to this (bytes) are counted and never held: keys, acknowledgements, "I am here". What a paste in another tab owes delays nobody who types. */
+const SMALL_FRAME_BYTES = 1024;
 
 /** A device without sockets is forgotten after this: by then all that it may use has grown back. */
 const FORGET_MS = 60_000;
@@ -128,7 +131,7 @@ export class SocketAccount implements ConnectionLimits {
     const now = this.#now();
     this.heardMs = now;
     const holdMs = this.#rates.messages.take(1, now) ? this.#rates.bytes.borrow(bytes, now) : undefined;
-    if (holdMs !== undefined) return { kind: 'taken', holdMs };
+    if (holdMs !== undefined) return { kind: 'taken', holdMs: bytes <= SMALL_FRAME_BYTES ? 0 : holdMs };
     this.refuse('too much at once');
     return { kind: 'refused' };
   }
