@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import type { Session } from '@cotg/api';
+import type { Session, Status } from '@cotg/api';
 import { startBehindProxy } from '../../../testing/behind-proxy.ts';
 import { eventually, startTestServer } from '../../../testing/start-server.ts';
 import type { TestServer } from '../../../testing/start-server.ts';
@@ -18,6 +19,9 @@ async function rawHistory(server: TestServer, id: string): Promise<string> {
 
 /** The machine may be loaded: a figure fails a test at five times its value. */
 const SLACK = 5;
+const MIB = 1024 * 1024;
+/** A program that printed nothing for so long waits (ms); less than an emulator may say nothing before nobody waits for it. */
+const STANDS_STILL_MS = 1000;
 /** A viewer whose link stands still is given up by nobody meanwhile. */
 const PATIENT = { keepAliveIntervalMs: 120_000 };
 
@@ -248,6 +252,54 @@ test('a viewer so far behind that what it has not seen is trimmed gets the prese
     { what: 'the end is told' },
   );
 }, 120_000);
+
+test('a flood stays close to its emulator while a viewer is shown screens instead of it: ^C does not wait for what came before', async () => {
+  await using behind = await startBehindProxy();
+  const { server, proxy, url } = behind;
+  const session = await create(server, ['bash', '-c', 'read -r; exec yes']);
+  const get = async (): Promise<Session> => (await (await server.api(`/api/sessions/${session.id}`)).json()) as Session;
+  /** Throws when there is none: a signal to 0 would be one to ourselves. */
+  const screensPid = async (): Promise<number> => {
+    const { screens } = (await (await server.api('/api/status')).json()) as Status;
+    if (screens === null) throw new Error('no process keeps screens');
+    return screens.pid;
+  };
+  /** How far the program gets while its emulator stands still (bytes). */
+  const runsAhead = async (upTo: number): Promise<number> => {
+    const pid = await screensPid();
+    process.kill(pid, 'SIGSTOP');
+    try {
+      const { endOffset: from } = await get();
+      let [ahead, last] = [0, -1];
+      for (; ahead < upTo && ahead !== last; ahead = (await get()).endOffset - from) {
+        last = ahead;
+        await sleep(STANDS_STILL_MS);
+      }
+      return ahead;
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+  };
+  {
+    await using viewer = attachViewer({ url, token: server.token, sessionId: session.id, skips: true });
+    await viewer.attached();
+    proxy.setConditions({ bytesPerSecond: 100_000, delayMs: 20 });
+    await viewer.type('\r');
+    await eventually(
+      () => viewer.events.filter((event) => event.type === 'snapshot' && event.reason === 'behind').length,
+      (count) => count > 3,
+      { what: 'it is shown screens', timeoutMs: 20_000 },
+    );
+    // Half a megabyte, and what was on its way.
+    expect(await runsAhead(2 * MIB)).toBeLessThan(MIB);
+  }
+  // Nobody looks any more: the program may go on without it.
+  await eventually(
+    async () => runsAhead(2 * MIB),
+    (ahead) => ahead >= 2 * MIB,
+    { what: 'it runs ahead again', timeoutMs: 30_000 },
+  );
+}, 90_000);
 
 test('the watch shows sessions as they come, change and go', async () => {
   await using server = await startTestServer();

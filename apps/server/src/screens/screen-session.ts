@@ -24,6 +24,10 @@ const SLICE_BYTES = 32 * 1024;
 const CHECKPOINT_EVERY_BYTES = 4 * 1024 * 1024;
 /** How often the host learns how far the emulator is, so that it can hold a flood back (the bound is half a history). */
 const PROGRESS_EVERY_BYTES = 256 * 1024;
+/** … more often while somebody is shown its screens: then it holds a flood back much sooner (bytes) … */
+const AWAITED_PROGRESS_BYTES = 64 * 1024;
+/** … which is so when one was asked for within this time (ms): a viewer that is skipped to the present asks several times a second. */
+const AWAITED_MS = 2000;
 /** Without output for so long an emulator is put to sleep: waking takes about a millisecond, keeping one costs about one megabyte. */
 const SLEEP_AFTER_MS = 5000;
 /** Lines above the screen that a viewer gets; older ones are read in the history. */
@@ -66,6 +70,8 @@ export class ScreenSession {
   #run = 1;
   #answered = 0;
   #reported = 0;
+  #askedMs = Number.NEGATIVE_INFINITY;
+  #isReportedAwaited = false;
   #stored: StreamPosition | undefined;
   /** Where the host was last offered a beginning for what it keeps, or where this emulator began. */
   #offered = 0;
@@ -144,6 +150,7 @@ export class ScreenSession {
   }
 
   async #at(minOffset: number, timeoutMs: number): Promise<Emulator> {
+    this.#askedMs = performance.now();
     if (!this.#isLive || this.#position.offset < minOffset) {
       const { promise, resolve } = Promise.withResolvers<boolean>();
       const waiter = { minOffset, resolve };
@@ -288,12 +295,15 @@ export class ScreenSession {
   async #report(emulator: Emulator): Promise<void> {
     const replies = emulator.takeReplies();
     const isNews = this.#position.offset > this.#answered;
-    const isDue = this.#position.offset - this.#reported >= PROGRESS_EVERY_BYTES;
+    const isAwaited = performance.now() - this.#askedMs < AWAITED_MS;
+    const everyBytes = isAwaited ? AWAITED_PROGRESS_BYTES : PROGRESS_EVERY_BYTES;
+    const isDue = this.#position.offset - this.#reported >= everyBytes || (isAwaited && !this.#isReportedAwaited);
     if (!isDue && !(isNews && replies.length > 0)) return;
     this.#reported = this.#position.offset;
+    this.#isReportedAwaited = isAwaited;
     await this.#options.host.request(
       'parsed',
-      { sessionId: this.id, run: this.#run, offset: this.#position.offset },
+      { sessionId: this.id, run: this.#run, offset: this.#position.offset, isAwaited },
       isNews ? { body: replies } : {},
     );
     this.#answered = Math.max(this.#answered, this.#position.offset);

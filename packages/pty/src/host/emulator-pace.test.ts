@@ -7,7 +7,7 @@ function makePace(): { clock: FakeClock; pace: EmulatorPace; paused: () => boole
   let appended = 0;
   let paused = false;
   const clock = new FakeClock();
-  const pace = new EmulatorPace({
+  const pace: EmulatorPace = new EmulatorPace({
     from: 0,
     appended: () => appended,
     now: () => clock.monotonic(),
@@ -20,8 +20,7 @@ function makePace(): { clock: FakeClock; pace: EmulatorPace; paused: () => boole
         resume: () => {
           paused = false;
         },
-        highBytes: 100,
-        lowBytes: 50,
+        bounds: () => (pace.isAwaited ? { highBytes: 20, lowBytes: 10 } : { highBytes: 100, lowBytes: 50 }),
         clock,
       }),
   });
@@ -75,4 +74,22 @@ test('an emulator that hangs holds nobody back for long', () => {
   expect(paused()).toBe(true);
   clock.advance(6000);
   expect(paused()).toBe(false);
+});
+
+test('a terminal stays close to an emulator whose screens are awaited, and may run ahead again when nobody waits', () => {
+  const { pace, paused, print } = makePace();
+  print(60);
+  pace.reached(0, true);
+  expect(paused()).toBe(false);
+  print(1);
+  expect(paused()).toBe(true);
+  pace.reached(49, true);
+  expect(paused()).toBe(true);
+  pace.reached(51, true);
+  expect(paused()).toBe(false);
+  pace.reached(52, false);
+  print(80);
+  expect(paused()).toBe(false);
+  print(20);
+  expect(paused()).toBe(true);
 });

@@ -12,6 +12,7 @@ export class EmulatorPace {
   #answered: number;
   #parsed: number | undefined;
   #heardAt = 0;
+  #isAwaited = false;
   readonly #flow: FlowControl;
   readonly #appended: () => number;
   readonly #now: () => number;
@@ -37,13 +38,19 @@ export class EmulatorPace {
     return this.#answered;
   }
 
+  /** Somebody waits for its screens, as of the last report. */
+  get isAwaited(): boolean {
+    return this.#isAwaited;
+  }
+
   appended(): void {
     this.#flow.appended();
   }
 
   /** An emulator has parsed up to `offset`. True when what it has to say is news. */
-  reached(offset: number): boolean {
+  reached(offset: number, isAwaited = false): boolean {
     this.#heardAt = this.#now();
+    this.#isAwaited = isAwaited;
     this.#parsed = Math.min(offset, this.#appended());
     this.#flow.committed();
     if (offset <= this.#answered) return false;
@@ -54,6 +61,7 @@ export class EmulatorPace {
   /** Nobody parses any more. */
   gone(): void {
     this.#parsed = undefined;
+    this.#isAwaited = false;
     this.#flow.committed();
   }
 

@@ -15,8 +15,7 @@ function start() {
       terminal.paused = false;
       terminal.resumes += 1;
     },
-    highBytes: 100,
-    lowBytes: 20,
+    bounds: () => ({ highBytes: 100, lowBytes: 20 }),
     clock,
   });
   return { clock, terminal, flow };

@@ -10,8 +10,7 @@ export interface FlowControlOptions {
   readonly pendingBytes: () => number;
   readonly pause: () => void;
   readonly resume: () => void;
-  readonly highBytes: number;
-  readonly lowBytes: number;
+  readonly bounds: () => { readonly highBytes: number; readonly lowBytes: number };
   readonly clock: Clock;
 }
 
@@ -29,14 +28,14 @@ export class FlowControl {
 
   /** Call after each append. */
   appended(): void {
-    if (this.paused || this.#options.pendingBytes() < this.#options.highBytes) return;
+    if (this.paused || this.#options.pendingBytes() < this.#options.bounds().highBytes) return;
     this.#options.pause();
     this.#arm();
   }
 
   /** Call after each commit. */
   committed(): void {
-    if (!this.paused || this.#options.pendingBytes() > this.#options.lowBytes) return;
+    if (!this.paused || this.#options.pendingBytes() > this.#options.bounds().lowBytes) return;
     this.#recheck?.cancel();
     this.#recheck = undefined;
     this.#options.resume();

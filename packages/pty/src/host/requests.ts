@@ -90,8 +90,8 @@ export function makeHandlers(core: HostCore): Handlers {
       const answeredOffset = table.find(sessionId)?.answered ?? view.endOffset;
       return { reply: { offset: view.endOffset, mark: view.lastMark, answeredOffset, session: view } };
     },
-    parsed({ sessionId, run, offset }, body, asker) {
-      const typed = table.find(sessionId)?.parsed(run, offset, body, asker) ?? false;
+    parsed({ sessionId, run, offset, isAwaited }, body, asker) {
+      const typed = table.find(sessionId)?.parsed({ run, offset, isAwaited: isAwaited ?? false }, body, asker) ?? false;
       return { reply: { typed } };
     },
     unfollow({ sessionId }, _body, asker) {

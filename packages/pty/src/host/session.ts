@@ -23,6 +23,12 @@ const GIVE_UP_MS = 1000;
 /** Of the session's history: how far an emulator may be behind before its terminal waits, and where it goes on. */
 const EMULATOR_LAG_HIGH = 0.5;
 const EMULATOR_LAG_LOW = 0.25;
+/**
+ * And by so much (bytes) while somebody is shown its screens instead of the output: what lies between is what ^C has to wait for. A machine at full load
+ * parses this in 0.3 s.
+ */
+const AWAITED_LAG_HIGH_BYTES = 512 * 1024;
+const AWAITED_LAG_LOW_BYTES = 256 * 1024;
 
 /** What programs ask about colours; a caller's own values win. */
 const TERMINAL_ENV = { TERM: 'xterm-256color', COLORTERM: 'truecolor' } as const;
@@ -95,8 +101,7 @@ export class Session {
       pendingBytes: () => journal.pendingBytes(id),
       pause: () => this.#hold(1),
       resume: () => this.#hold(-1),
-      highBytes: limits.pendingHighBytes,
-      lowBytes: limits.pendingLowBytes,
+      bounds: () => ({ highBytes: limits.pendingHighBytes, lowBytes: limits.pendingLowBytes }),
       clock,
     });
     this.#pace = new EmulatorPace({
@@ -108,8 +113,7 @@ export class Session {
           pendingBytes,
           pause: () => this.#hold(1),
           resume: () => this.#hold(-1),
-          highBytes: maxHistoryBytes * EMULATOR_LAG_HIGH,
-          lowBytes: maxHistoryBytes * EMULATOR_LAG_LOW,
+          bounds: () => this.#lagBounds(maxHistoryBytes),
           clock,
         }),
     });
@@ -170,17 +174,23 @@ export class Session {
   }
 
   /** An emulator behind this connection has parsed the run up to `offset` and answers so. True when the answer was typed. */
-  parsed(run: number, offset: number, replies: Uint8Array, asker: Asker): boolean {
+  parsed(at: { run: number; offset: number; isAwaited: boolean }, replies: Uint8Array, asker: Asker): boolean {
     if (!this.alive || !this.#pace || !this.#queue) return false;
     if (this.#pacer !== asker) {
       this.#pacer = asker;
       asker.signal.addEventListener('abort', () => this.unparsed(asker), { once: true });
     }
     // A question of an earlier run has nobody left to answer to.
-    const isNews = this.#pace.reached(offset) && run === this.view().run;
+    const isNews = this.#pace.reached(at.offset, at.isAwaited) && at.run === this.view().run;
     if (!isNews || replies.length === 0) return false;
     this.#parts.journal.typed(this.id);
     return this.#queue.offer(replies);
+  }
+
+  #lagBounds(maxHistoryBytes: number): { highBytes: number; lowBytes: number } {
+    const [highBytes, lowBytes] = [maxHistoryBytes * EMULATOR_LAG_HIGH, maxHistoryBytes * EMULATOR_LAG_LOW];
+    if (this.#pace?.isAwaited !== true) return { highBytes, lowBytes };
+    return { highBytes: Math.min(highBytes, AWAITED_LAG_HIGH_BYTES), lowBytes: Math.min(lowBytes, AWAITED_LAG_LOW_BYTES) };
   }
 
   /** That connection parses this session no more. */

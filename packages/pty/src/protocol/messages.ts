@@ -178,10 +178,17 @@ export type Request =
     }
   /**
    * bytes: what an emulator answers to the queries in the output of `run` before `offset`, typed only if none was before for the same
-   * output. The newest report also sets the pace: the terminal waits for an emulator that is half a history behind, until the
-   * connection that reported ends or unfollows.
+   * output. The newest report also sets the pace: the terminal waits for an emulator that is half a history behind, or a moment when
+   * its screens are awaited, until the connection that reported ends or unfollows.
    */
-  | { readonly type: 'parsed'; readonly id: number; readonly sessionId: SessionId; readonly run: number; readonly offset: number }
+  | {
+      readonly type: 'parsed';
+      readonly id: number;
+      readonly sessionId: SessionId;
+      readonly run: number;
+      readonly offset: number;
+      readonly isAwaited?: boolean;
+    }
   /**
    * bytes: the state of the terminal at that place, opaque. Kept if the history may begin there one day, when it is trimmed: about one for
    * each fiftieth of the limit is.

@@ -134,7 +134,7 @@ const FIELDS: { readonly [T in RequestType]: FieldsOf<T> } = {
   update: { sessionId, maxHistoryBytes: optional(historyLimit), idleTimeoutMs: optional(idleTimeout) },
   list: {},
   follow: { sessionId, patient: optional(boolean) },
-  parsed: { sessionId, run: field(integer(1)), offset: field(integer(0)) },
+  parsed: { sessionId, run: field(integer(1)), offset: field(integer(0)), isAwaited: optional(boolean) },
   unfollow: { sessionId },
   offerBase: {
     sessionId,
