@@ -109,6 +109,12 @@ export function makeRest(services: RestServices): RestApp {
     },
   });
 
+  app.openAPIRegistry.registerComponent('securitySchemes', 'token', {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'The owner token (`owner.token` in the data directory). A browser has a cookie instead.',
+  });
+
   const problemResponse = (error: unknown): Response => {
     const problem = toProblem(error, log);
     return Response.json(problem, { status: problem.status, headers: problemHeaders(problem) });
@@ -133,13 +139,22 @@ export function makeRest(services: RestServices): RestApp {
     createRoute({
       method: 'get',
       path: '/healthz',
+      operationId: 'getHealth',
+      security: [],
+      summary: 'Whether a server answers; says nothing else',
       responses: { 200: { description: 'The server answers.', content: { 'text/plain': { schema: z.string() } } } },
     }),
     (c) => c.text('ok\n', 200),
   );
 
   app.openapi(
-    createRoute({ method: 'get', path: '/api/sessions', responses: { 200: json(sessionList, 'Newest activity first.'), ...problems } }),
+    createRoute({
+      method: 'get',
+      path: '/api/sessions',
+      operationId: 'listSessions',
+      summary: 'All sessions',
+      responses: { 200: json(sessionList, 'Newest activity first.'), ...problems },
+    }),
     async (c) => {
       callerOf(c.env.passed, 'GET /api/sessions');
       return c.json([...(await sessions.list())], 200);
@@ -150,6 +165,8 @@ export function makeRest(services: RestServices): RestApp {
     createRoute({
       method: 'post',
       path: '/api/sessions',
+      operationId: 'createSession',
+      summary: 'Starts a program in a new session',
       request: { body: body(createSession) },
       responses: { 201: json(session, 'The new session, running.'), ...problems },
     }),
@@ -163,6 +180,8 @@ export function makeRest(services: RestServices): RestApp {
     createRoute({
       method: 'get',
       path: '/api/sessions/{id}',
+      operationId: 'getSession',
+      summary: 'One session',
       request: { params: idParam },
       responses: { 200: json(session, 'The session.'), ...problems },
     }),
@@ -176,6 +195,8 @@ export function makeRest(services: RestServices): RestApp {
     createRoute({
       method: 'patch',
       path: '/api/sessions/{id}',
+      operationId: 'updateSession',
+      summary: 'Changes name, limits, pinning',
       request: { params: idParam, body: body(updateSession) },
       responses: { 200: json(session, 'The changed session.'), ...problems },
     }),
@@ -189,6 +210,8 @@ export function makeRest(services: RestServices): RestApp {
     createRoute({
       method: 'delete',
       path: '/api/sessions/{id}',
+      operationId: 'deleteSession',
+      summary: 'Ends the program, or forgets an ended session',
       request: { params: idParam, query: z.object({ purge: z.enum(['0', '1']).optional() }) },
       responses: { 200: json(session, 'It has ended; its history stays.'), 204: { description: 'It is forgotten.' }, ...problems },
     }),
@@ -207,6 +230,8 @@ export function makeRest(services: RestServices): RestApp {
     createRoute({
       method: 'post',
       path: '/api/sessions/{id}/restart',
+      operationId: 'restartSession',
+      summary: 'Runs the same program again',
       request: { params: idParam },
       responses: { 200: json(session, 'It runs again: the next run, behind a seam.'), ...problems },
     }),
@@ -221,6 +246,8 @@ export function makeRest(services: RestServices): RestApp {
     createRoute({
       method: 'get',
       path: '/api/sessions/{id}/history',
+      operationId: 'getHistory',
+      summary: 'What was printed',
       request: { params: idParam, query: historyQuery },
       responses: {
         200: {
@@ -258,6 +285,8 @@ export function makeRest(services: RestServices): RestApp {
     createRoute({
       method: 'get',
       path: '/api/sessions/{id}/screen',
+      operationId: 'getScreen',
+      summary: 'What the terminal shows',
       request: { params: idParam, query: screenQuery },
       responses: {
         200: {
@@ -282,6 +311,8 @@ export function makeRest(services: RestServices): RestApp {
     createRoute({
       method: 'post',
       path: '/api/sessions/{id}/input',
+      operationId: 'sendInput',
+      summary: 'Types into the session',
       request: { params: idParam, body: body(restInput) },
       responses: { 200: json(z.object({ endOffset: z.number().int() }), 'Typed.'), ...problems },
     }),
@@ -296,6 +327,8 @@ export function makeRest(services: RestServices): RestApp {
     createRoute({
       method: 'post',
       path: '/api/sessions/{id}/resize',
+      operationId: 'resizeSession',
+      summary: 'Sets the size',
       request: { params: idParam, body: body(restResize) },
       responses: { 200: json(session, 'The session with this size; a viewer that controls it may set another one.'), ...problems },
     }),
@@ -306,7 +339,13 @@ export function makeRest(services: RestServices): RestApp {
   );
 
   app.openapi(
-    createRoute({ method: 'get', path: '/api/status', responses: { 200: json(status, 'The server and its host.'), ...problems } }),
+    createRoute({
+      method: 'get',
+      path: '/api/status',
+      operationId: 'getStatus',
+      summary: 'The server, its host and its storage',
+      responses: { 200: json(status, 'The server and its host.'), ...problems },
+    }),
     async (c) => {
       callerOf(c.env.passed, 'GET /api/status');
       return c.json(await system.status(), 200);
@@ -317,6 +356,8 @@ export function makeRest(services: RestServices): RestApp {
     createRoute({
       method: 'get',
       path: '/metrics',
+      operationId: 'getMetrics',
+      summary: 'Figures for Prometheus',
       responses: { 200: { description: 'Figures for Prometheus.', content: { 'text/plain': { schema: z.string() } } }, ...problems },
     }),
     async (c) => {
@@ -329,6 +370,9 @@ export function makeRest(services: RestServices): RestApp {
     createRoute({
       method: 'post',
       path: '/api/pair',
+      operationId: 'pairDevice',
+      security: [],
+      summary: 'Redeems a pairing code, or asks again for a decision',
       request: { body: body(pairRequest) },
       responses: {
         200: json(paired, 'This device is in; the cookie says so.'),
@@ -363,10 +407,26 @@ export function makeRest(services: RestServices): RestApp {
 
   app.get('/api/openapi.json', (c) => {
     callerOf(c.env.passed, 'GET /api/openapi.json');
-    return c.json(app.getOpenAPI31Document({ openapi: '3.1.0', info: { title: 'claude-on-the-go', version: services.version } }), 200);
+    return c.json(documentOf(app, services.version), 200);
   });
 
   return app;
+}
+
+/** docs/openapi.json is this; a test compares them. */
+function documentOf(app: RestApp, version: string): ReturnType<RestApp['getOpenAPI31Document']> {
+  return app.getOpenAPI31Document({
+    openapi: '3.1.0',
+    info: {
+      title: 'claude-on-the-go',
+      version,
+      description:
+        'Terminal programs that live on this computer. Offsets and sizes are bytes, times ISO 8601 in UTC; a problem has a `code` of its own.',
+      license: { name: 'MIT' },
+    },
+    servers: [{ url: '/' }],
+    security: [{ token: [] }],
+  });
 }
 
 /** Whoever names a command where none is taken must not think that it runs. */

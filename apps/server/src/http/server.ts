@@ -283,7 +283,7 @@ function checkBody(request: IncomingMessage): void {
   // Somebody who only says "do it", with a header that no foreign page can send unasked.
   const isBare =
     BARE_POST.test(request.url ?? '') && (request.headers['content-length'] ?? '0') === '0' && !('transfer-encoding' in request.headers);
-  const isOurs = types.length === 0 ? request.headers.authorization !== undefined : types.length === 1 && mediaType === JSON_TYPE;
+  const isOurs = request.headers.authorization !== undefined || (types.length === 1 && mediaType === JSON_TYPE);
   if (isBare && isOurs) return;
   if (types.length !== 1 || mediaType !== JSON_TYPE) throw new ApiError('UNSUPPORTED_MEDIA_TYPE', 'Send application/json.');
   const length = request.headers['content-length'];
