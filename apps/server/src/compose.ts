@@ -11,6 +11,7 @@ import { openDataDir } from './data-dir.ts';
 import type { DataDir } from './data-dir.ts';
 import { EXIT, StartError, messageOf } from './errors.ts';
 import { copyCatalog } from './catalog-copy.ts';
+import { otherGeneration } from './host-generation.ts';
 import { hostProgramInPlace, prepareHostProgram } from './host-runtime.ts';
 import { acquireSocketLease } from './socket-lease.ts';
 import { Sweeper } from './lifecycle/sweeper.ts';
@@ -25,6 +26,7 @@ import { loadStaticShell } from './http/static.ts';
 import { WrongTokens } from './http/wrong-tokens.ts';
 import { certificateWarnings, followCertificate, readCertificate } from './http/tls.ts';
 import { makeTrpcSockets } from './http/trpc-ws.ts';
+import type { LogFile } from './log-file.ts';
 import type { Logger } from './log.ts';
 import { isLoopback, isWildcard } from './settings.ts';
 import { blankServerInfo, processStartTime, readServerInfo, writeServerInfo } from './server-info.ts';
@@ -86,7 +88,7 @@ class Undo {
 /** Throws StartError with one clear line; nothing is left half-made. */
 export async function startServer(
   config: Config,
-  options: { log: Logger; webRoot?: string; hostOomScore?: number | null },
+  options: { log: Logger; logFile?: LogFile; webRoot?: string; hostOomScore?: number | null },
 ): Promise<RunningServer> {
   const { log } = options;
   const undo = new Undo(log);
@@ -106,6 +108,8 @@ export async function startServer(
     const lease = isReadOnly ? await acquireSocketLease(dataDir.path) : acquireLease(dataDir.serverLock);
     if (!lease) throw alreadyServed(dataDir);
     undo.add(() => lease[Symbol.dispose]());
+    // The lease's holder writes it alone.
+    if (!isReadOnly) options.logFile?.open(dataDir.serverLog);
     // Whatever an earlier server noted is not true any more.
     if (!isReadOnly) blankServerInfo(dataDir.serverInfo);
 
@@ -181,6 +185,7 @@ export async function startServer(
       socketPath: dataDir.hostSocket,
       secret: dataDir.hostSecret,
       version: VERSION,
+      logPath: isReadOnly ? null : dataDir.screensLog,
       log,
       onFact: (id, fact) => sessions?.fact(id, fact),
       onPreview: (id, lines) => sessions?.preview(id, lines),
@@ -306,6 +311,8 @@ export async function startServer(
   } catch (error) {
     await undo.all();
     if (error instanceof StartError) throw error;
+    const other = otherGeneration(error);
+    if (other) throw other;
     const hint = error instanceof Error && 'hint' in error && typeof error.hint === 'string' ? { hint: error.hint } : {};
     throw new StartError('HOST_UNREACHABLE', messageOf(error), { cause: error, ...hint });
   }

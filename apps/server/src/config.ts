@@ -282,6 +282,19 @@ function valueOf(
   return undefined;
 }
 
+/** Settings that hold a place, which another process has to find from another folder. */
+const PLACES: ReadonlySet<SettingName> = new Set(['COTG_DATA_DIR', 'COTG_TLS_CERT', 'COTG_TLS_KEY']);
+
+/** What is set now by flag or variable, as another process would be given it; config.json is read by that process itself. */
+export function givenSettings(flags: Flags, env: Environment = process.env): Record<string, string> {
+  return Object.fromEntries(
+    (Object.keys(SETTINGS) as SettingName[]).flatMap((name) => {
+      const text = valueOf(name, { flags, env, file: {} })?.text;
+      return text === undefined ? [] : [[name, PLACES.has(name) ? resolve(text) : text]];
+    }),
+  );
+}
+
 function badSetting(from: string, problem: string): StartError {
   return new StartError('BAD_SETTING', `${from} ${problem}.`, { exitCode: EXIT.usage, hint: 'cotg serve --help lists the settings.' });
 }

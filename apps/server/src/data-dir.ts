@@ -39,6 +39,8 @@ export interface DataDir {
   readonly serverLock: string;
   readonly hostSocket: string;
   readonly hostLog: string;
+  readonly serverLog: string;
+  readonly screensLog: string;
   readonly hostRuntimes: string;
   readonly serverInfo: string;
   /** What `cotg cert` makes. */
@@ -63,6 +65,8 @@ export function dataFiles(path: string): DataFiles {
     serverLock: join(path, 'server.lock'),
     hostSocket: join(path, 'host.sock'),
     hostLog: join(path, 'host.log'),
+    serverLog: join(path, 'server.log'),
+    screensLog: join(path, 'screens.log'),
     hostRuntimes: join(path, 'host-runtime'),
     serverInfo: join(path, 'server.json'),
     tls: join(path, 'tls'),

@@ -17,6 +17,7 @@ export type StartErrorCode =
   | 'NOT_SERVING'
   | 'REQUEST_FAILED'
   | 'NOT_BUILT'
+  | 'NO_SYSTEMD'
   | 'FILE_EXISTS'
   | 'TIMEOUT';
 

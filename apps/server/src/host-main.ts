@@ -6,28 +6,19 @@ import { acquireLease } from '@cotg/db/lease';
 import { MEMORY_KEPT_BYTES, MemoryJournal, startHost } from '@cotg/pty/host';
 import { findDataDir } from './data-dir.ts';
 import { EXIT, messageOf } from './errors.ts';
+import { makeLineLog } from './line-log.ts';
+import { boundStderrFile } from './log-file.ts';
 import { setOomScore } from './oom-score.ts';
-import { readableFields } from './readable.ts';
 import { openStoredJournal } from './stored-journal.ts';
-import { writeToStderr } from './stderr.ts';
 import { VERSION } from './version.ts';
 
 const MINIMUM_NODE_MAJOR = 24;
 
-type Level = 'info' | 'warn' | 'error';
-
-/** One line of JSON on stderr, which is the host's log file. */
-function write(level: Level, fields: object, message: string): void {
-  writeToStderr(
-    `${JSON.stringify({ level, time: new Date().toISOString(), name: 'host', pid: process.pid, msg: message, ...readableFields(fields) })}\n`,
-  );
-}
-
-const log = {
-  info: (fields: object, message: string): void => write('info', fields, message),
-  warn: (fields: object, message: string): void => write('warn', fields, message),
-  error: (fields: object, message: string): void => write('error', fields, message),
-};
+/** Set once the lease is ours: the log belongs to the host alone. */
+const bound: { path?: string } = {};
+const log = makeLineLog('host', () => {
+  if (bound.path !== undefined) boundStderrFile(bound.path);
+});
 
 async function main([dataDirPath, sync, orphans, persistence, oomScore]: readonly string[]): Promise<void> {
   process.umask(0o077);
@@ -48,6 +39,7 @@ async function main([dataDirPath, sync, orphans, persistence, oomScore]: readonl
     log.info({}, 'another host serves this data directory');
     process.exit(EXIT.alreadyServed);
   }
+  bound.path = dataDir.hostLog;
   // The terminal or the session that started the server may go; the host stays.
   process.on('SIGHUP', () => undefined);
   process.on('SIGINT', () => undefined);

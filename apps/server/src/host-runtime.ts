@@ -21,6 +21,9 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 const LEFT_OUT =
   /(?:^|\/)(?:deps|test|tests|third_party|scripts|docs?|typings|\.git|node_modules)(?:\/|$)|\.(?:map|md|ts|mts|cts|tsbuildinfo|c|cc|cpp|h|hpp|gyp|gypi|pdb)$/;
 
+/** What brings binaries of its own. */
+const NATIVE = ['better-sqlite3', 'node-pty', 'koffi'];
+
 interface Manifest {
   readonly name: string;
   readonly version: string;
@@ -54,6 +57,8 @@ function closure(serverFolder: string): Map<string, string> {
   };
   visit(serverFolder, '@cotg/db');
   visit(serverFolder, '@cotg/pty');
+  // What those two name in a clone; in the package that npm installs it hangs on the package itself (scripts/pack/package-folder.mjs).
+  for (const name of NATIVE) visit(serverFolder, name);
   return found;
 }
 

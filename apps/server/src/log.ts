@@ -1,8 +1,9 @@
-// Owns the log: structured lines on stderr, one logger per process. Never contents of terminals, never secrets.
+// Owns the server's log: structured lines on stderr, and the same as JSON in a file once there is one. Never contents of terminals, never secrets.
 import { Writable } from 'node:stream';
-import { pino } from 'pino';
-import type { DestinationStream, Logger } from 'pino';
+import { multistream, pino } from 'pino';
+import type { DestinationStream, Level, Logger } from 'pino';
 import pretty from 'pino-pretty';
+import type { LogFile } from './log-file.ts';
 import { readableFields } from './readable.ts';
 import { writeToStderr } from './stderr.ts';
 
@@ -12,6 +13,8 @@ export interface LoggerOptions {
   readonly level: string;
   readonly format: 'pretty' | 'json';
   readonly name: string;
+  /** Besides stderr: lines of JSON, whatever the format is. */
+  readonly file?: LogFile;
   /** Instead of stderr. */
   readonly destination?: DestinationStream;
 }
@@ -32,6 +35,14 @@ export function makeLogger(options: LoggerOptions): Logger {
       done();
     },
   });
-  if (options.format === 'pretty') return pino(base, pretty({ destination: stderr, ignore: 'pid,name', translateTime: 'HH:MM:ss' }));
-  return pino(base, stderr);
+  const shown = options.format === 'pretty' ? pretty({ destination: stderr, ignore: 'pid,name', translateTime: 'HH:MM:ss' }) : stderr;
+  if (!options.file) return pino(base, shown);
+  const level = options.level as Level;
+  return pino(
+    base,
+    multistream([
+      { level, stream: shown },
+      { level, stream: options.file },
+    ]),
+  );
 }

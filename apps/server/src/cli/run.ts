@@ -21,6 +21,7 @@ import { ls } from './ls.ts';
 import { newSession } from './new.ts';
 import { pair } from './pair.ts';
 import { serve } from './serve.ts';
+import { serviceInstall, serviceRemove } from './service.ts';
 import { status } from './status.ts';
 import { stop } from './stop.ts';
 
@@ -156,6 +157,21 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
     .action(async (options: Record<string, unknown>) => {
       exitCode = await journalVerify(flagsFrom(options), options, io);
     });
+  const service = program.command('service').description('the server as a systemd service of this user').exitOverride();
+  const install = service
+    .command('install')
+    .description('start it with the computer, with the settings that are set now; again after an upgrade or with other settings')
+    .exitOverride()
+    .option('--print', 'print the unit and change nothing');
+  for (const name of settingNames) install.addOption(settingOption(name));
+  install.action(async (options: Record<string, unknown>) => {
+    exitCode = await serviceInstall(flagsFrom(options), options, io);
+  });
+  withDataDir(service.command('remove').description('no longer; sessions run on').exitOverride()).action(
+    async (options: Record<string, unknown>) => {
+      exitCode = await serviceRemove(flagsFrom(options), io);
+    },
+  );
   withJson(command('stop', 'stop the server; sessions run on'))
     .option('--all', 'also end the host and every session')
     .option('--yes', 'do not ask')

@@ -6,6 +6,7 @@ import { loadConfig } from '../config.ts';
 import type { Flags } from '../config.ts';
 import { EXIT, StartError } from '../errors.ts';
 import { isOnPath } from '../find-on-path.ts';
+import { LogFile } from '../log-file.ts';
 import { makeLogger } from '../log.ts';
 import type { Logger } from '../log.ts';
 import { oomScore, SERVER_POINTS, setOomScore } from '../oom-score.ts';
@@ -20,11 +21,12 @@ const OWNER_AT_THE_COMPUTER = { kind: 'owner', address: 'console' } as const;
 
 export async function serve(flags: Flags, io: CliIo): Promise<number> {
   const config = loadConfig({ flags, isTerminal: io.isTerminal, findOnPath: isOnPath });
-  const log = makeLogger({ level: config.logLevel, format: config.logFormat, name: 'server' });
+  const logFile = new LogFile();
+  const log = makeLogger({ level: config.logLevel, format: config.logFormat, name: 'server', file: logFile });
   checkInspector(log);
   const hostOomScore = oomScore();
   if (hostOomScore !== null) setOomScore(hostOomScore + SERVER_POINTS);
-  const server = await startServer(config, { log, hostOomScore });
+  const server = await startServer(config, { log, logFile, hostOomScore });
   await announce(server, io, config.publicUrl !== undefined);
 
   const stopped = Promise.withResolvers<number>();

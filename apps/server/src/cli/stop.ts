@@ -7,6 +7,7 @@ import type { Flags } from '../config.ts';
 import { findDataDir } from '../data-dir.ts';
 import type { DataDir } from '../data-dir.ts';
 import { EXIT, StartError, errnoOf, messageOf } from '../errors.ts';
+import { otherGeneration } from '../host-generation.ts';
 import { isSameProcess, readServerInfo } from '../server-info.ts';
 import { leaseIsFree } from './lease-is-free.ts';
 import { VERSION } from '../version.ts';
@@ -64,6 +65,8 @@ async function stopHost(dataDir: DataDir): Promise<boolean> {
   } catch (error) {
     // It may have ended just now. One that serves and cannot be reached is not to be taken for none.
     if (leaseIsFree(dataDir.hostLock)) return false;
+    const other = otherGeneration(error);
+    if (other) throw other;
     throw new StartError('HOST_UNREACHABLE', `The host does not answer: ${messageOf(error)}`, { exitCode: EXIT.failed, cause: error });
   }
   await client.request('shutdown', {}, { timeoutMs: HOST_STOP_TIMEOUT_MS });

@@ -4,6 +4,7 @@ import { connectHost } from '@cotg/pty/client';
 import { openHostLink } from '../services/host-link.ts';
 import type { HostLink } from '../services/host-link.ts';
 import { oomScore, SCREENS_POINTS, setOomScore } from '../oom-score.ts';
+import { makeLineLog } from '../line-log.ts';
 import { errorText } from './error-text.ts';
 import type { FromScreens, ToScreens } from './messages.ts';
 import { ScreenPool } from './screen-pool.ts';
@@ -11,6 +12,8 @@ import { checkEmulator } from './emulator.ts';
 
 /** The host answers in milliseconds; while it is being replaced the server tells us to go on. */
 const CONNECT_TIMEOUT_MS = 10_000;
+
+const log = makeLineLog('screens');
 
 function send(message: FromScreens): void {
   // The channel is gone when the server is: then nobody needs the message.
@@ -23,6 +26,7 @@ process.on('disconnect', () => process.exit(0));
 process.on('SIGINT', () => undefined);
 process.on('SIGHUP', () => undefined);
 process.on('uncaughtException', (error) => {
+  log.error({ error: errorText(error) }, 'screens process failed');
   send({ type: 'failed', message: errorText(error) });
   process.exit(1);
 });
@@ -45,6 +49,7 @@ async function start(message: Extract<ToScreens, { type: 'start' }>): Promise<vo
         signal,
       }),
   });
+  log.info({ version: message.version }, 'screens process serves');
   pool = new ScreenPool({ host, send });
   send({ type: 'ready' });
 }
@@ -53,6 +58,7 @@ process.on('message', (raw) => {
   const message = raw as ToScreens;
   if (message.type === 'start') {
     start(message).catch((error: unknown) => {
+      log.error({ error: errorText(error) }, 'screens process could not start');
       send({ type: 'failed', message: errorText(error) });
       process.exit(1);
     });

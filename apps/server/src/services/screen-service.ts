@@ -2,12 +2,14 @@
 // when it has grown or died; and the stored states. A stored state at the very end of a session's stream is served without it.
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { closeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { ApiError } from '@cotg/api';
 import type { HostSession } from '@cotg/pty/client';
 import { EMULATOR_VERSION, withScrollback } from '@cotg/screen';
 import type { ScreenFact } from '@cotg/screen';
 import { messageOf } from '../errors.ts';
+import { openForChild } from '../log-file.ts';
 import type { Logger } from '../log.ts';
 import type { Checkpoint, FromScreens, RowsReply, SnapshotReply, ToScreens } from '../screens/messages.ts';
 import { packState, rowsOf, unpackState } from '../screens/state-views.ts';
@@ -71,6 +73,8 @@ export interface ScreenServiceOptions {
   readonly socketPath: string;
   readonly secret: string;
   readonly version: string;
+  /** The process's stderr; null: that of the server. */
+  readonly logPath: string | null;
   readonly log: Logger;
   readonly onFact: (sessionId: string, fact: ScreenFact) => void;
   readonly onPreview: (sessionId: string, lines: readonly string[]) => void;
@@ -229,11 +233,14 @@ export class ScreenService {
     const delay = this.#crashes === 0 ? 0 : (RESTART_DELAYS_MS[Math.min(this.#crashes, RESTART_DELAYS_MS.length) - 1] ?? 0);
     if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay));
     const { socketPath, secret, version, log } = this.#options;
+    const { logPath } = this.#options;
+    const stderr = logPath === null ? undefined : openForChild(logPath);
     const child = fork(fileURLToPath(new URL(ENTRY, import.meta.url)), [], {
       serialization: 'advanced',
       execArgv: process.execArgv,
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      stdio: ['ignore', 'ignore', stderr ?? 'inherit', 'ipc'],
     });
+    if (stderr !== undefined) closeSync(stderr);
     this.#child = child;
     const ready = Promise.withResolvers<void>();
     const timer = setTimeout(() => {
