@@ -2,15 +2,10 @@
 // It shows, acknowledges, types and comes back as the page does; only drawing is missing.
 import headless from '@xterm/headless';
 import unicode11 from '@xterm/addon-unicode11';
-import { createClient } from '@cotg/api/client';
-import type { AttachEvent, Client } from '@cotg/api/client';
+import { AttachStream, createClient, InputQueue, makeStreamApi, makeViewerId, sendInput } from '@cotg/api/client';
+import type { AttachEvent, Client, RefusalReason } from '@cotg/api/client';
 import { hashScreen, makeLiveScreen, swallowQueries } from '@cotg/screen';
-import { AttachStream } from '../apps/web/src/session/attach-stream.ts';
-import { InputQueue } from '../apps/web/src/session/input-queue.ts';
-import type { RefusalReason } from '../apps/web/src/session/input-queue.ts';
-import { makeStreamApi, sendInput } from '../apps/web/src/session/session-api.ts';
 import { unpackState } from '../apps/web/src/session/unpack-state.ts';
-import { makeViewerId } from '../apps/web/src/session/viewer-id.ts';
 import { eventually } from './start-server.ts';
 
 /** Keys that wait in a cut are looked at this often, as in the page (ms). */

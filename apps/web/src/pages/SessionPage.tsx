@@ -10,7 +10,7 @@ import type { JSX } from 'solid-js';
 import { useConnection } from '../api/connection.ts';
 import { createSession } from '../session/create-session.ts';
 import type { OpenSession, SessionPhase } from '../session/create-session.ts';
-import { refusalText } from '../session/refusal-words.ts';
+import { refusalText } from '@cotg/api/client';
 import { endSentence } from '../session/session-words.ts';
 import type { Stored } from '../settings/stored.ts';
 import { checkEmulator } from '../terminal/check-emulator.ts';

@@ -1,21 +1,17 @@
 // Owns one open session as the page sees it: its facts as signals, what is typed into it, its size. It lives as long as
 // the component that makes it and leaves nothing behind but "last seen".
-import type { EndReason, RunState, Session } from '@cotg/api/client';
+import { AttachStream, InputQueue, makeStreamApi, makeViewerId, sendInput } from '@cotg/api/client';
+import type { EndReason, Hello, OnFate, RefusalReason, RunState, Session, SessionFact, TerminalPort } from '@cotg/api/client';
 import { ScreenError } from '@cotg/screen';
-import type { ScreenProblem } from '@cotg/screen';
+import type { ScreenProblem, ScreenState } from '@cotg/screen';
 import { createEffect, createSignal, on, onCleanup } from 'solid-js';
 import type { Accessor } from 'solid-js';
 import type { Connection } from '../api/connection.ts';
 import type { Stored } from '../settings/stored.ts';
-import { AttachStream } from './attach-stream.ts';
-import type { Hello, SessionFact, TerminalPort } from './attach-stream.ts';
-import { InputQueue } from './input-queue.ts';
-import type { OnFate, RefusalReason } from './input-queue.ts';
 import { sayFarewell, takeFarewell } from './farewell.ts';
 import { returnNotice } from './return-notice.ts';
-import { failureText, makeStreamApi, sendInput } from './session-api.ts';
+import { failureText } from './failure-text.ts';
 import { unpackState } from './unpack-state.ts';
-import { makeViewerId } from './viewer-id.ts';
 
 /** How exact "last seen" is. */
 const SEEN_INTERVAL_MS = 3000;
@@ -72,7 +68,7 @@ export interface OpenSessionOptions {
   readonly sessionId: string;
   readonly connection: Connection;
   readonly stored: Stored;
-  readonly terminal: TerminalPort;
+  readonly terminal: TerminalPort<ScreenState>;
   readonly wish: Grid;
   /** Why this page's emulator cannot take over screens, null when it can. Asked when the first one has come. */
   readonly screenProblem: () => ScreenProblem | null;

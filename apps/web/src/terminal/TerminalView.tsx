@@ -2,7 +2,7 @@
 // Must not know sessions or connections: bytes and sizes come and go through props.
 import { createEffect, createSignal, onCleanup, onMount, Show, untrack } from 'solid-js';
 import type { JSX } from 'solid-js';
-import { preparePaste } from '../session/paste.ts';
+import { preparePaste } from '@cotg/api/client';
 import { createMediaQuery } from '../ui/media-query.ts';
 import type { TerminalHandle } from './create-terminal.ts';
 import { fitGrid, fontForColumns, slideForCursor } from './fit.ts';

@@ -1,11 +1,11 @@
 // Owns how the session's calls look on the wire: the typed client's promises and errors become plain outcomes.
-import { errorCodeOf } from '@cotg/api/client';
-import type { ApiErrorCode, Client } from '@cotg/api/client';
-import { ScreenError } from '@cotg/screen';
+import { errorCodeOf } from '../client/create-client.ts';
+import type { Client } from '../client/create-client.ts';
+import type { ApiErrorCode } from '../errors.ts';
 import type { StreamApi } from './attach-stream.ts';
 import type { InputContent, SendOutcome } from './input-queue.ts';
 
-/** Asking again gives the same answer. UNAUTHORIZED is the connection's to handle: it ends this page's life. */
+/** Asking again gives the same answer. UNAUTHORIZED is the connection's to handle: it ends the client's life. */
 const FINAL_CODES: ReadonlySet<ApiErrorCode> = new Set<ApiErrorCode>([
   'UNKNOWN_SESSION',
   'NOT_FOUND',
@@ -76,23 +76,5 @@ export function outcomeOf(code: ApiErrorCode | undefined): SendOutcome {
       return { kind: 'not-allowed' };
     default:
       return { kind: 'failed' };
-  }
-}
-
-/** Why a session cannot be shown, for a person. */
-export function failureText(error: unknown): string {
-  if (error instanceof ScreenError) {
-    return error.code === 'SCREEN_VERSION'
-      ? 'This page is of another version than the server. Load it again.'
-      : `The screen of this session could not be shown (${error.code}). Nothing of it is lost: open it again.`;
-  }
-  switch (errorCodeOf(error)) {
-    case 'UNKNOWN_SESSION':
-    case 'NOT_FOUND':
-      return 'This session no longer exists.';
-    case 'FORBIDDEN':
-      return 'This device may not look at this session.';
-    default:
-      return error instanceof Error ? error.message : 'The session could not be opened.';
   }
 }

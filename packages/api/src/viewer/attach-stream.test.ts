@@ -1,6 +1,5 @@
-import type { Attach, AttachEvent } from '@cotg/api/client';
-import type { ScreenState } from '@cotg/screen';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Attach, AttachEvent } from '../schema/output.ts';
 import { AttachStream } from './attach-stream.ts';
 import type { SessionFact, StreamHandlers, TerminalPort } from './attach-stream.ts';
 
@@ -19,8 +18,11 @@ const snapshot = (offset: number): AttachEvent => ({
   state: new Uint8Array(0),
   reason: 'attach',
 });
+interface PaperState {
+  readonly titles: { readonly window: string };
+}
 /** A state that stands for this text: the paper terminal below knows no other. */
-const screenOf = (text: string): ScreenState => ({ titles: { window: text } }) as ScreenState;
+const screenOf = (text: string): PaperState => ({ titles: { window: text } });
 const screen = (offset: number, text: string, size = { cols: 50, rows: 30 }): AttachEvent => ({
   type: 'snapshot',
   offset,
@@ -32,7 +34,7 @@ const screen = (offset: number, text: string, size = { cols: 50, rows: 30 }): At
 const output = (offset: number, text: string): AttachEvent => ({ type: 'output', offset, bytes: bytes(text) });
 
 /** Parses when told to; shows content as text. */
-class PaperTerminal implements TerminalPort {
+class PaperTerminal implements TerminalPort<PaperState> {
   text = '';
   size = '';
   refusesScreens = false;
@@ -53,7 +55,7 @@ class PaperTerminal implements TerminalPort {
       this.size = `${cols}x${rows}`;
     });
   }
-  restore(state: ScreenState, outcome: Parameters<TerminalPort['restore']>[1]): void {
+  restore(state: PaperState, outcome: Parameters<TerminalPort<PaperState>['restore']>[1]): void {
     this.queue.push(() => {
       if (this.refusesScreens) {
         outcome.failed(new Error('refused'));
@@ -106,7 +108,7 @@ class FakeApi {
 class FakeUnpacker {
   readonly waiting: { readonly state: Uint8Array; readonly signal: AbortSignal; settle: (outcome: 'works' | 'fails') => void }[] = [];
 
-  readonly unpack = (state: Uint8Array, signal: AbortSignal): Promise<ScreenState> =>
+  readonly unpack = (state: Uint8Array, signal: AbortSignal): Promise<PaperState> =>
     new Promise((resolve, reject) => {
       const settle = (outcome: 'works' | 'fails'): void => {
         if (outcome === 'works') resolve(screenOf(new TextDecoder().decode(state)));

@@ -1,12 +1,12 @@
-// Owns this page's attachment: subscribe, keep the terminal equal to the stream, subscribe again after any end of it.
-// Must not know components, storage or how the terminal draws.
+// Owns a viewer's attachment: subscribe, keep the terminal equal to the stream, subscribe again after any end of it.
+// Must not know components, storage, how the terminal draws, or what a screen's state is made of: `State` is whoever unpacks it's own.
 //
 // Invariant: the terminal gets every byte once and in order from where its content began, be that a blank or the screen of a snapshot.
 // Where that cannot be kept, it is built anew; a screen with a hole in it is never shown as whole. What comes while a snapshot is being
 // unpacked waits for it (the server sends no more than its window), so the screen goes from the old one to the new one in one step.
-import { ScreenParts } from '@cotg/api/client';
-import type { Attach, AttachEvent, WholeEvent } from '@cotg/api/client';
-import type { ScreenState } from '@cotg/screen';
+import { ScreenParts } from '../client/screen-parts.ts';
+import type { WholeEvent } from '../client/screen-parts.ts';
+import type { Attach, AttachEvent } from '../schema/output.ts';
 import { Acknowledger } from './acknowledger.ts';
 import { ContiguityGuard } from './contiguity.ts';
 
@@ -27,14 +27,14 @@ export interface ShownScreen {
 }
 
 /** What the stream does to a terminal. The calls take effect in their order. */
-export interface TerminalPort {
+export interface TerminalPort<State> {
   write(bytes: Uint8Array, parsed: () => void): void;
   resize(cols: number, rows: number): void;
   /** A blank one, with `note` as its first line. */
   reset(cols: number, rows: number, note?: string): void;
   /** What it shows, once everything that was written has been parsed; null when that cannot be compared. */
   screen(): ShownScreen | null;
-  restore(state: ScreenState, outcome: { readonly done: () => void; readonly failed: (error: unknown) => void }): void;
+  restore(state: State, outcome: { readonly done: () => void; readonly failed: (error: unknown) => void }): void;
 }
 
 export interface StreamHandlers {
@@ -56,13 +56,13 @@ export type Hello = Extract<AttachEvent, { type: 'hello' }>;
 /** What the stream does not handle itself. */
 export type SessionFact = Exclude<WholeEvent, { type: 'output' | 'snapshot' | 'resize' }>;
 
-export interface AttachStreamOptions {
+export interface AttachStreamOptions<State> {
   readonly api: StreamApi;
   readonly sessionId: string;
   readonly viewerId: string;
-  readonly terminal: TerminalPort;
+  readonly terminal: TerminalPort<State>;
   /** Rejects when the state is none, or none that this page can show. */
-  readonly unpack: (state: Uint8Array, signal: AbortSignal) => Promise<ScreenState>;
+  readonly unpack: (state: Uint8Array, signal: AbortSignal) => Promise<State>;
   /** The grid this page would like. */
   readonly wish: () => { readonly cols: number; readonly rows: number };
   /** The viewer id under which this page, or the one before it in its tab, set the size last; undefined when it did not. */
@@ -84,8 +84,8 @@ interface Placed {
 }
 type Snapshot = Extract<AttachEvent, { type: 'snapshot' }>;
 
-export class AttachStream {
-  readonly #options: AttachStreamOptions;
+export class AttachStream<State> {
+  readonly #options: AttachStreamOptions<State>;
   readonly #guard = new ContiguityGuard();
   readonly #parts = new ScreenParts();
   readonly #acknowledger: Acknowledger;
@@ -104,7 +104,7 @@ export class AttachStream {
   #run = 1;
   #quiet: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(options: AttachStreamOptions) {
+  constructor(options: AttachStreamOptions<State>) {
     this.#options = options;
     this.#acknowledger = new Acknowledger((offset) => options.api.ack(offset));
   }
@@ -296,7 +296,7 @@ export class AttachStream {
   }
 
   /** The viewer's terminal is replaced: by the state's, or by a blank one. */
-  #begin({ offset, run, cols, rows }: Snapshot, state?: ScreenState): void {
+  #begin({ offset, run, cols, rows }: Snapshot, state?: State): void {
     const { terminal } = this.#options;
     this.#content += 1;
     // Seams that the screen stands for are not sent.

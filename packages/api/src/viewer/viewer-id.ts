@@ -1,4 +1,4 @@
-// Owns the id of this page's attachment to one session.
+// Owns the id of a viewer's attachment to one session.
 //
 // Made anew for every attachment and kept in memory alone. It names one line of input numbers and one claim on the size,
 // so two live pages must never share it, and the inputs it numbers live in memory too. sessionStorage would break that:
