@@ -18,7 +18,8 @@ export function screenAnsi(state: ScreenState, options: RowsOptions = {}): strin
   });
 }
 
-function sgr(look: Look): string {
+/** The bytes that set this look on a terminal in the default one; empty for that. */
+export function sgr(look: Look): string {
   const parameters: string[] = [];
   if (look.bold) parameters.push('1');
   if (look.dim) parameters.push('2');

@@ -15,6 +15,8 @@ export { DEFAULT_THEME, screenHtml, screenHtmlLines } from './html.ts';
 export type { HtmlTheme } from './html.ts';
 export { makeLiveScreen } from './live-screen.ts';
 export type { LiveScreen } from './live-screen.ts';
+export { enterPaint, leavePaint, paintModes, paintRows } from './paint.ts';
+export type { PaintModes, PaintView } from './paint.ts';
 export { watchPalette } from './palette.ts';
 export type { PaletteWatch } from './palette.ts';
 export { MAX_PLAIN_CHARS, plainLine } from './plain.ts';
