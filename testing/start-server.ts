@@ -62,6 +62,11 @@ function commandLine(from: 'dist' | 'source'): string[] {
   return [...PROGRAM_FLAGS, '--conditions=@cotg/source', join(SERVER_FOLDER, 'src', 'main.ts')];
 }
 
+/** What Node is given to run the command. */
+export function cotgArguments(from: 'dist' | 'source', args: readonly string[]): string[] {
+  return [...commandLine(from), ...args];
+}
+
 /** The environment of a test process: ours, without what would change the server's settings. */
 function environment(dataDir: string, extra: Readonly<Record<string, string>>): Record<string, string> {
   const env: Record<string, string> = {};

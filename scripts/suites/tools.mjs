@@ -12,6 +12,7 @@ export const TOOLS = {
   chromium: { names: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'], debian: 'chromium' },
   vim: { names: ['vim'], debian: 'vim' },
   htop: { names: ['htop'], debian: 'htop' },
+  tmux: { names: ['tmux'], debian: 'tmux' },
   certutil: { names: ['certutil'], debian: 'libnss3-tools' },
   nginx: { names: ['nginx'], debian: 'nginx-light' },
 };
@@ -24,7 +25,7 @@ export const TOOLS = {
 /** Where servers lie, which is not on everybody's PATH. */
 const SYSTEM_PATHS = ['/usr/sbin'];
 /** @type {readonly Tool[]} */
-const TERMINAL_AND_NETWORK = ['vim', 'htop', 'certutil', 'nginx'];
+const TERMINAL_AND_NETWORK = ['vim', 'htop', 'tmux', 'certutil', 'nginx'];
 
 /** @param {NodeJS.ProcessEnv} env @param {(path: string) => boolean} [canRun] @returns {Found} */
 export function findTools(env, canRun = isExecutable) {

@@ -13,10 +13,14 @@ import { audit } from './audit.ts';
 import { backup } from './backup.ts';
 import { devices, renameDevice, revokeAllDevices, revokeDevice, setDeviceRole } from './devices.ts';
 import { cert } from './cert.ts';
+import { completionScript, SHELLS } from './completion.ts';
+import type { Shell } from './completion.ts';
 import { kill, restart, rm } from './end.ts';
+import { addExamples } from './examples.ts';
 import { exportHistory } from './export.ts';
 import { importLegacy } from './import-legacy.ts';
 import type { CliIo } from './io.ts';
+import { logs } from './logs.ts';
 import { ls } from './ls.ts';
 import { newSession } from './new.ts';
 import { pair } from './pair.ts';
@@ -178,13 +182,31 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
     .action(async (options: Record<string, unknown>) => {
       exitCode = await stop(flagsFrom(options), options, io);
     });
-  withJson(command('new', 'start a session in this folder and print its id'))
+  withJson(command('new', 'start a session in this folder and attach to it; without a terminal print its id'))
     .argument('[command...]', 'program and arguments, after --')
     .option('--name <name>', 'a name for the list')
     .option('--cwd <folder>', 'folder to start in')
+    .option('--detach', 'do not attach, print its id')
     .action(async (words: string[], options: Record<string, unknown>) => {
       exitCode = await newSession(flagsFrom(options), words, options, io);
     });
+
+  withDataDir(command('attach', 'show a session on this terminal, as on the phone; exit code: its own'))
+    .argument('<id>', 'the session: its id as `cotg ls` shows it, or the beginning of it')
+    .action(async (id: string, options: Record<string, unknown>) => {
+      const { attach } = await import('./attach.ts');
+      exitCode = await attach(flagsFrom(options), id, io);
+    });
+
+  withJson(command('logs', 'what the server and the host have logged, newest last'))
+    .option('-f, --follow', 'go on with what comes, until you stop it')
+    .option('-n, --lines <n>', 'the newest so many', '50')
+    .action(async (options: Record<string, unknown>) => {
+      exitCode = await logs(flagsFrom(options), options, io);
+    });
+  command('completion', 'print a script that completes commands and flags in your shell')
+    .addArgument(new Argument('<shell>').choices(SHELLS))
+    .action((shell: Shell) => io.out(completionScript(shell, program)));
 
   withJson(command('backup', 'write everything that is kept to one tar file, while it runs'))
     .argument('<file>', 'a file that does not exist yet')
@@ -215,6 +237,7 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
   ofSession('kill', 'end the program of a session; its history stays for a while', kill);
   ofSession('restart', 'start an ended session again, as its next run', restart);
   ofSession('rm', 'forget an ended session and its history', rm);
+  addExamples(program);
 
   try {
     await program.parseAsync([...argv], { from: 'user' });
