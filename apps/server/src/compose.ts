@@ -42,6 +42,7 @@ import { PairingService } from './services/pairing-service.ts';
 import { ScreenService } from './services/screen-service.ts';
 import { makeMemoryScreenStore } from './services/screen-store.ts';
 import { SessionService } from './services/session-service.ts';
+import { ScriptingService } from './services/scripting-service.ts';
 import { SystemService } from './services/system-service.ts';
 import { VERSION } from './version.ts';
 
@@ -218,6 +219,10 @@ export async function startServer(
     const streams = output;
     undo.add(() => streams.close());
 
+    const history = new HistoryService(host, (session) => list.titleOf(session));
+    const scripting = new ScriptingService({ host, screens, output: streams, history });
+    undo.add(() => scripting.close());
+
     const sweeper = new Sweeper({ sessions: list, intervalMs: config.sweepIntervalMs, log });
     undo.add(() => sweeper.close());
 
@@ -266,14 +271,14 @@ export async function startServer(
         output,
         system,
         metrics,
-        history: new HistoryService(host, (session) => list.titleOf(session)),
+        history,
         pairing,
         refused,
         cookieMaxAgeMs: config.deviceLifetimeMs,
         version: VERSION,
         log,
       }),
-      sockets: makeTrpcSockets({ context: { sessions: list, output, system, pairing, devices }, devices, refused, log }),
+      sockets: makeTrpcSockets({ context: { sessions: list, output, scripting, system, pairing, devices }, devices, refused, log }),
     });
 
     const noteWhere = (leaf: string | null): void => {

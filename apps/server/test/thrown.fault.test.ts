@@ -89,7 +89,7 @@ async function serveFailing(how: 'throws' | 'rejects') {
   };
   const gate: Gate = { check: () => ({ kind: 'known', caller: OWNER }) };
   const devices = { opened: () => () => undefined, seen: () => undefined };
-  const context = { sessions: port, output: port, system: port, pairing: port, devices: port };
+  const context = { sessions: port, output: port, scripting: port, system: port, pairing: port, devices: port };
   http.ready({
     gate,
     cookies: cookieNamesFor('test', false),

@@ -27,4 +27,6 @@ export type { Ack, Attach, AttachEvent, Input, InputResult, Resize } from './sch
 export type { CreateSession, EndReason, RunState, Session, SessionListEvent, UpdateSession } from './schema/session.ts';
 export type { Screen } from './schema/screen.ts';
 export type { AuditEntry, Device, DeviceRole, Me, PairingLink, PairingStatus, PairWaiting } from './schema/device.ts';
+export type { HistoryPage } from './schema/history.ts';
+export type { WaitFor, WaitResult } from './schema/wait.ts';
 export type { Status } from './schema/status.ts';

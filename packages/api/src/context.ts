@@ -4,6 +4,7 @@ import type { DevicesPort } from './ports/devices.ts';
 import type { ConnectionLimits } from './ports/limits.ts';
 import type { OutputPort, Backlog } from './ports/output.ts';
 import type { PairingPort } from './ports/pairing.ts';
+import type { ScriptingPort } from './ports/scripting.ts';
 import type { SessionsPort } from './ports/sessions.ts';
 import type { SystemPort } from './ports/system.ts';
 
@@ -11,6 +12,7 @@ export interface ApiContext {
   readonly caller: Caller;
   readonly sessions: SessionsPort;
   readonly output: OutputPort;
+  readonly scripting: ScriptingPort;
   readonly system: SystemPort;
   readonly pairing: PairingPort;
   readonly devices: DevicesPort;

@@ -4,6 +4,7 @@
 const TABLE = {
   BAD_INPUT: { status: 400, trpc: 'BAD_REQUEST', retryable: false },
   COMMAND_NOT_FOUND: { status: 400, trpc: 'BAD_REQUEST', retryable: false },
+  PATTERN_INVALID: { status: 400, trpc: 'BAD_REQUEST', retryable: false },
   CWD_NOT_FOUND: { status: 400, trpc: 'BAD_REQUEST', retryable: false },
   UNAUTHORIZED: { status: 401, trpc: 'UNAUTHORIZED', retryable: false },
   PAIRING_CODE_INVALID: { status: 401, trpc: 'UNAUTHORIZED', retryable: false },
@@ -19,6 +20,7 @@ const TABLE = {
   METHOD_NOT_ALLOWED: { status: 405, trpc: 'METHOD_NOT_SUPPORTED', retryable: false },
   SESSION_ENDED: { status: 409, trpc: 'CONFLICT', retryable: false },
   SESSION_ALIVE: { status: 409, trpc: 'CONFLICT', retryable: false },
+  DETACHED: { status: 409, trpc: 'CONFLICT', retryable: false },
   INPUT_GAP: { status: 409, trpc: 'CONFLICT', retryable: true },
   NOT_CONTROLLER: { status: 409, trpc: 'CONFLICT', retryable: false },
   NOT_ATTACHED: { status: 409, trpc: 'CONFLICT', retryable: true },

@@ -135,7 +135,7 @@ function commandErrorOf(error: unknown): Error {
   const exitCode: ExitCode =
     code === 'UNAUTHORIZED' || code === 'FORBIDDEN'
       ? EXIT.notAllowed
-      : code === 'BAD_INPUT'
+      : code === 'BAD_INPUT' || code === 'PATTERN_INVALID'
         ? EXIT.usage
         : code === 'HOST_UNREACHABLE' || code === undefined
           ? EXIT.notReachable

@@ -24,6 +24,8 @@ export interface LineFormat {
 export interface HistoryLines {
   /** Lines that can no longer change. */
   take(entry: StreamEntry): Promise<readonly string[]>;
+  /** What is on the screen now, of whichever buffer is in use. */
+  screen(): readonly string[];
   /** The rest: what is still on the screen. */
   end(): readonly string[];
 }
@@ -162,6 +164,7 @@ export async function makeHistoryLines(start: HistoryStart, format: LineFormat):
       }
       return lines;
     },
+    screen: () => format.lines(screen.dump({ scrollback: 0 })),
     end() {
       const lines = takeAll();
       screen.dispose();

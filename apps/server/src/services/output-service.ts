@@ -6,6 +6,8 @@ import type {
   AttachEvent,
   Backlog,
   Caller,
+  Detached,
+  DetachOthers,
   Input,
   InputResult,
   OutputPort,
@@ -34,6 +36,8 @@ import { ViewerStream } from './viewer-stream.ts';
 import type { Screens } from './viewer-stream.ts';
 import { CONTROL_GRACE_MS } from './size-control.ts';
 import { SessionViewers } from './viewers.ts';
+import type { Reader } from './viewers.ts';
+import type { Follower } from './wait-service.ts';
 
 /** A tab that reloads comes back within this; the feed is kept meanwhile. */
 const FEED_LINGER_MS = 5000;
@@ -60,7 +64,7 @@ export class OutputService implements OutputPort {
 
   constructor(options: OutputServiceOptions) {
     this.#options = options;
-    this.#comparer = new ScreenComparer({ screens: options.screens, look: (id) => this.#hostSession(id), log: options.log });
+    this.#comparer = new ScreenComparer({ screens: options.screens, look: (id) => this.hostSession(id), log: options.log });
     this.#resizes = new Resizes(
       async (id, { cols, rows }) => (await options.host.request('resize', { sessionId: id, cols, rows })).reply.session,
     );
@@ -128,7 +132,7 @@ export class OutputService implements OutputPort {
   }
 
   async *attach(request: Attach, caller: Caller, backlog: Backlog, signal: AbortSignal): AsyncGenerator<PlacedEvent> {
-    const session = await this.#hostSession(request.sessionId);
+    const session = await this.hostSession(request.sessionId);
     const viewers = this.#acquire(session);
     const hasSize = request.cols !== undefined && request.rows !== undefined;
     const viewer = viewers.add(request.viewerId, { maySize: hasSize && may(caller, 'type'), sized: request.sized });
@@ -149,7 +153,7 @@ export class OutputService implements OutputPort {
         host,
         screens,
         log,
-        look: () => this.#hostSession(request.sessionId),
+        look: () => this.hostSession(request.sessionId),
         resize: (grid) => this.#resizes.resize(request.sessionId, grid),
         hello: (now, lastInput) => this.#hello(now, viewers, lastInput),
         notice: () => this.#notice(),
@@ -159,6 +163,7 @@ export class OutputService implements OutputPort {
         if (placed.event.type !== 'hello' || isUpToDate(request, session)) reconnected?.();
         yield placed;
       }
+      if (viewer.isDetached) throw new ApiError('DETACHED', 'Another device has sent this one away from the session.');
     } finally {
       signal.removeEventListener('abort', onAbort);
       viewers.remove(viewer, !backlog.isOpen());
@@ -168,7 +173,7 @@ export class OutputService implements OutputPort {
   }
 
   async screen(request: ScreenRequest): Promise<Screen> {
-    const session = await this.#hostSession(request.sessionId);
+    const session = await this.hostSession(request.sessionId);
     const minOffset = request.minOffset ?? session.endOffset;
     const found = await this.#options.screens.rows(session, request.ansi ? 'ansi' : 'text', minOffset);
     const { cols, rows, cursor, lines, title, hash, offset } = found;
@@ -221,6 +226,28 @@ export class OutputService implements OutputPort {
     return this.#options.view(await this.#resizes.resize(request.sessionId, request));
   }
 
+  async detachOthers({ sessionId, viewerId }: DetachOthers): Promise<Detached> {
+    await this.hostSession(sessionId);
+    return { detached: this.#sessions.get(sessionId)?.detachOthers(viewerId) ?? 0 };
+  }
+
+  /** Reads along without looking: the session does not live longer for it. UNKNOWN_SESSION, HOST_UNREACHABLE. */
+  async follow(sessionId: string, reader: Reader): Promise<Follower> {
+    const viewers = this.#acquire(await this.hostSession(sessionId));
+    viewers.addReader(reader);
+    const letGo = (): void => {
+      viewers.removeReader(reader);
+      this.#release(sessionId, viewers);
+    };
+    try {
+      await viewers.feed.follow();
+    } catch (error) {
+      letGo();
+      throw error;
+    }
+    return { feed: viewers.feed, [Symbol.dispose]: letGo };
+  }
+
   #hello(session: HostSession, viewers: SessionViewers, lastInput: number): AttachEvent {
     const view = this.#options.view(session);
     return {
@@ -236,7 +263,8 @@ export class OutputService implements OutputPort {
     };
   }
 
-  async #hostSession(sessionId: string): Promise<HostSession> {
+  /** UNKNOWN_SESSION. */
+  async hostSession(sessionId: string): Promise<HostSession> {
     const { reply } = await this.#options.host.request('list', {});
     const session = reply.sessions.find((candidate) => candidate.id === sessionId);
     if (!session) throw new ApiError('UNKNOWN_SESSION', 'There is no such session.');
@@ -257,7 +285,7 @@ export class OutputService implements OutputPort {
   }
 
   #release(sessionId: string, viewers: SessionViewers): void {
-    if (viewers.count > 0 || this.#sessions.get(sessionId) !== viewers) return;
+    if (!viewers.isUnused || this.#sessions.get(sessionId) !== viewers) return;
     clearTimeout(this.#lingering.get(sessionId));
     this.#lingering.set(
       sessionId,

@@ -19,6 +19,7 @@ export class Viewer {
   #wake: (() => void) | undefined;
   #woken = false;
   #resync = false;
+  #isDetached = false;
 
   /** `earlier`: its attachment before this one, which taught what its link is like. */
   constructor(id: string, options: { readonly maySize: boolean; readonly earlier?: Viewer | undefined }) {
@@ -38,6 +39,16 @@ export class Viewer {
   end(): void {
     this.#ended.abort();
     this.wake();
+  }
+
+  /** Somebody else has sent it away: its stream ends with that. */
+  detach(): void {
+    this.#isDetached = true;
+    this.end();
+  }
+
+  get isDetached(): boolean {
+    return this.#isDetached;
   }
 
   acknowledge(offset: number): void {

@@ -8,12 +8,20 @@ import { Viewer } from './viewer.ts';
 /** Viewers that are remembered for a session, some hundred bytes each. */
 const MAX_EARLIER = 64;
 
+/** Told of each change; `ended`: nothing more will come. */
+export interface Reader {
+  changed(): void;
+  ended(): void;
+}
+
 export class SessionViewers {
   readonly feed: SessionFeed;
   /** In order of arrival. */
   readonly #viewers = new Map<string, Viewer>();
   /** The newest attachment of each, newest last: somebody who comes back has most likely the same link and screen. */
   readonly #earlier = new Map<string, Viewer>();
+  /** Who reads along without looking: no say in the size, no reason to stay alive. */
+  readonly #readers = new Set<Reader>();
   readonly #control: SizeControl;
 
   /** `returnForMs`: as of SizeControl. */
@@ -28,6 +36,19 @@ export class SessionViewers {
 
   get count(): number {
     return this.#viewers.size;
+  }
+
+  /** Nobody reads the feed. */
+  get isUnused(): boolean {
+    return this.#viewers.size === 0 && this.#readers.size === 0;
+  }
+
+  addReader(reader: Reader): void {
+    this.#readers.add(reader);
+  }
+
+  removeReader(reader: Reader): void {
+    this.#readers.delete(reader);
   }
 
   get controller(): string | null {
@@ -73,10 +94,19 @@ export class SessionViewers {
 
   wakeAll(): void {
     for (const viewer of this.#viewers.values()) viewer.wake();
+    for (const reader of this.#readers) reader.changed();
   }
 
   endAll(): void {
     this.#control.stop();
     for (const viewer of this.#viewers.values()) viewer.end();
+    for (const reader of this.#readers) reader.ended();
+  }
+
+  /** Sends all but this one away; how many. */
+  detachOthers(stays: string | undefined): number {
+    const others = [...this.#viewers.values()].filter(({ id }) => id !== stays);
+    for (const viewer of others) viewer.detach();
+    return others.length;
   }
 }

@@ -13,6 +13,8 @@ export function failureText(error: unknown): string {
     case 'UNKNOWN_SESSION':
     case 'NOT_FOUND':
       return 'This session no longer exists.';
+    case 'DETACHED':
+      return 'Another device has sent this one away. Open the session again to come back.';
     case 'FORBIDDEN':
       return 'This device may not look at this session.';
     default:

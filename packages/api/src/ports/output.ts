@@ -1,5 +1,5 @@
 // The port through which the API reaches a terminal's stream: viewers, input, size. Implemented by apps/server.
-import type { Ack, Attach, AttachEvent, Input, InputResult, Resize, TakeControl } from '../schema/output.ts';
+import type { Ack, Attach, AttachEvent, Detached, DetachOthers, Input, InputResult, Resize, TakeControl } from '../schema/output.ts';
 import type { Screen, ScreenRequest } from '../schema/screen.ts';
 import type { Session } from '../schema/session.ts';
 import type { Caller } from '../caller.ts';
@@ -30,4 +30,6 @@ export interface OutputPort {
   resize(request: Resize, caller: Caller): Promise<Session>;
   /** From now on this viewer sets the size. NOT_ATTACHED when it is not there. */
   takeControl(request: TakeControl, caller: Caller): Promise<Session>;
+  /** Sends all other viewers away: their streams end with DETACHED. UNKNOWN_SESSION. */
+  detachOthers(request: DetachOthers): Promise<Detached>;
 }

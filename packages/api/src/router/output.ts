@@ -1,6 +1,6 @@
 // Owns the stream procedures: attach, input, ack, resize. Parse, call a port, nothing else.
 import { tracked } from '@trpc/server';
-import { ack, attach, input, inputResult, resize, takeControl } from '../schema/output.ts';
+import { ack, attach, detachOthers, detached, input, inputResult, resize, takeControl } from '../schema/output.ts';
 import type { AttachEvent } from '../schema/output.ts';
 import { screen, screenRequest } from '../schema/screen.ts';
 import { session } from '../schema/session.ts';
@@ -51,4 +51,8 @@ export const outputProcedures = {
     .input(takeControl)
     .output(session)
     .mutation(({ ctx, input: request }) => ctx.output.takeControl(request, ctx.caller)),
+  detachOthers: typeProcedure
+    .input(detachOthers)
+    .output(detached)
+    .mutation(({ ctx, input: request }) => ctx.output.detachOthers(request)),
 };

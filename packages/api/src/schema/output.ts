@@ -93,6 +93,12 @@ export type RestResize = z.infer<typeof restResize>;
 export const takeControl = resize;
 export type TakeControl = Resize;
 
+export const detachOthers = z.object({ sessionId, viewerId: viewerId.optional().describe('Who stays.') }).strict();
+export type DetachOthers = z.infer<typeof detachOthers>;
+
+export const detached = z.object({ detached: z.number().int().min(0).describe('How many viewers were asked to leave.') });
+export type Detached = z.infer<typeof detached>;
+
 /** Bytes of one event: binary on our own wire, base64 text when `attach` asked for it. */
 export type Bytes = Uint8Array;
 

@@ -10,6 +10,7 @@ const FINAL_CODES: ReadonlySet<ApiErrorCode> = new Set<ApiErrorCode>([
   'UNKNOWN_SESSION',
   'NOT_FOUND',
   'FORBIDDEN',
+  'DETACHED',
   'BAD_INPUT',
   'UNAUTHORIZED',
 ]);
