@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 const WORKSPACE_FOLDERS = ['packages', 'apps'];
 /** Parts of the workspace that nothing shipped is built from. */
-const TOOL_FOLDERS = ['bench', 'testing'];
+const TOOL_FOLDERS = ['bench', 'examples', 'testing'];
 /** What the package manager reads besides the manifests of the workspace. */
 const INSTALL_FILES = ['package.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml', '.npmrc'];
 /** What every build reads besides its own package. */
