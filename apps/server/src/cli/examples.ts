@@ -34,6 +34,25 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'source <(cotg completion zsh)       # in ~/.zshrc, behind compinit',
     'cotg completion fish > ~/.config/fish/completions/cotg.fish',
   ],
+  send: [
+    "cotg send 1c1bd1d8 'npm test' --enter       # run a command in its shell",
+    "cotg send 1c1bd1d8 $'\\x03'                 # press Ctrl-C",
+    'cotg send 1c1bd1d8 - < prompt.txt           # type a file',
+  ],
+  screen: [
+    'cotg screen 1c1bd1d8                 # the rows as text',
+    'cotg screen 1c1bd1d8 --format ansi   # with their colours',
+    'cotg screen 1c1bd1d8 --json | jq .cursor',
+  ],
+  wait: [
+    "cotg wait 1c1bd1d8 --text 'Build finished' --timeout 10m",
+    "cotg wait 1c1bd1d8 --pattern '[0-9]+ (passed|failed)'",
+    'cotg wait 1c1bd1d8 --idle 2s         # until it is quiet',
+    'cotg wait 1c1bd1d8 --exit --timeout 0 || echo failed',
+  ],
+  service: ['cotg service install', 'cotg service remove'],
+  'service install': ['cotg service install', 'cotg service install --print'],
+  'service remove': ['cotg service remove'],
   backup: ['cotg backup ~/cotg.tar'],
   'import-legacy': ['cotg import-legacy ~/.old-tool/sessions.db'],
   export: ['cotg export 1c1bd1d8', 'cotg export 1c1bd1d8 --format cast --output build.cast'],
@@ -41,7 +60,10 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   restart: ['cotg restart 1c1bd1d8'],
   rm: ['cotg kill 1c1bd1d8 && cotg rm 1c1bd1d8'],
 };
-const NOTES: Readonly<Record<string, string>> = { attach: `Keys: ${KEYS_TEXT}\n` };
+const NOTES: Readonly<Record<string, string>> = {
+  attach: `Keys: ${KEYS_TEXT}\n`,
+  wait: 'Exit codes: 0 met, 1 the program ended without it, 124 time-out; with --exit the program’s own.\n',
+};
 
 /** To every command that is there. */
 export function addExamples(command: Command, path: readonly string[] = []): void {

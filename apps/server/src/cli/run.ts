@@ -36,27 +36,6 @@ const settingNames = Object.keys(SETTINGS) as SettingName[];
 
 const ROLES: readonly DeviceRole[] = ['watch', 'type', 'admin'];
 
-const EXAMPLES = {
-  send: `
-Examples:
-  cotg send 1f3a 'npm test' --enter      run a command in the shell of session 1f3a…
-  cotg send 1f3a $'\\x03'                 press Ctrl-C
-  cotg send 1f3a - < prompt.txt          type a file`,
-  screen: `
-Examples:
-  cotg screen 1f3a                       the rows as text
-  cotg screen 1f3a --format ansi         with their colours
-  cotg screen 1f3a --json | jq .cursor`,
-  wait: `
-Examples:
-  cotg wait 1f3a --text 'Build finished' --timeout 10m
-  cotg wait 1f3a --pattern '[0-9]+ (passed|failed)'
-  cotg wait 1f3a --idle 2s               until it is quiet
-  cotg wait 1f3a --exit --timeout 0 || echo failed
-
-Exit codes: 0 met, 1 the program ended without it, 124 time-out.`,
-} as const;
-
 /** Commander names an option by its flag in camel case. */
 function optionKey(flag: string): string {
   return flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
@@ -255,13 +234,11 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
   id(withJson(command('send', 'type into a session')))
     .argument('<text>', 'exactly what is typed; - takes standard input')
     .option('--enter', 'press Enter behind it')
-    .addHelpText('after', EXAMPLES.send)
     .action(async (of: string, text: string, options: Record<string, unknown>) => {
       exitCode = await send(flagsFrom(options), of, text, options, io);
     });
   id(withJson(command('screen', 'what a session shows now')))
     .addOption(new Option('--format <format>', 'what it looks like').choices(SCREEN_FORMATS).default('text'))
-    .addHelpText('after', EXAMPLES.screen)
     .action(async (of: string, options: Record<string, unknown>) => {
       exitCode = await screen(flagsFrom(options), of, options, io);
     });
@@ -272,7 +249,6 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
     .option('--exit', "until the program has ended; the exit code is the program's (128 + n for signal n)")
     .option('--from <offset>', 'only what was printed from here on counts, as `cotg send --json` says it')
     .option('--timeout <duration>', 'give up after this, with exit code 124; 0 = never', '30s')
-    .addHelpText('after', EXAMPLES.wait)
     .action(async (of: string, options: Record<string, unknown>) => {
       exitCode = await wait(flagsFrom(options), of, options, io);
     });
