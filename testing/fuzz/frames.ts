@@ -53,6 +53,7 @@ function callsOf(random: Random, victims: readonly string[]): readonly (readonly
     ['query', 'session.screen', { sessionId, format: 'json', minOffset: 0 }],
     ['mutation', 'session.resize', { ...address, ...size }],
     ['mutation', 'session.takeControl', { ...address, ...size }],
+    ['query', 'profile.list', undefined],
     ['query', 'device.me', undefined],
     ['query', 'device.list', undefined],
     ['mutation', 'device.rename', { deviceId: sessionId, name: 'x' }],

@@ -43,6 +43,7 @@ import { ScreenService } from './services/screen-service.ts';
 import { makeMemoryScreenStore } from './services/screen-store.ts';
 import { SessionService } from './services/session-service.ts';
 import { ScriptingService } from './services/scripting-service.ts';
+import { ProfileService } from './services/profile-service.ts';
 import { SystemService } from './services/system-service.ts';
 import { VERSION } from './version.ts';
 
@@ -192,11 +193,17 @@ export async function startServer(
       onPreview: (id, lines) => sessions?.preview(id, lines),
     });
     undo.add(() => screens.close());
+    const profiles = new ProfileService({
+      profiles: config.profiles,
+      defaultProfile: config.defaultProfile,
+      path: config.childEnv['PATH'] ?? '',
+    });
     const list = await SessionService.open({
       host,
       catalog,
       audit,
       defaultCommand: config.command,
+      profiles,
       childEnv: config.childEnv,
       maxHistoryBytes: config.maxHistoryBytes,
       idleTimeoutMs: config.idleTimeoutMs,
@@ -278,7 +285,12 @@ export async function startServer(
         version: VERSION,
         log,
       }),
-      sockets: makeTrpcSockets({ context: { sessions: list, output, scripting, system, pairing, devices }, devices, refused, log }),
+      sockets: makeTrpcSockets({
+        context: { sessions: list, output, scripting, profiles, system, pairing, devices },
+        devices,
+        refused,
+        log,
+      }),
     });
 
     const noteWhere = (leaf: string | null): void => {

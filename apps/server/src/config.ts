@@ -8,6 +8,8 @@ import { EXIT, StartError, errnoOf, messageOf } from './errors.ts';
 import { parseNetwork } from './http/client-address.ts';
 import type { Network } from './http/client-address.ts';
 import type { TlsFiles } from './http/tls.ts';
+import { CLAUDE, ProfilesError, SHELL, parseProfiles } from './profiles.ts';
+import type { Profile } from './profiles.ts';
 import { MIB, isLoopback, parseCommand, parseDuration } from './settings.ts';
 
 const integer = (min: number, max: number) =>
@@ -231,6 +233,10 @@ export interface Config {
   readonly port: number;
   readonly dataDir: string;
   readonly command: readonly string[];
+  /** By name; `claude` and `shell` are always there. */
+  readonly profiles: ReadonlyMap<string, Profile>;
+  /** What runs when nobody names anything; null: `command`, which the setting names. */
+  readonly defaultProfile: string | null;
   readonly persistence: 'sqlite' | 'memory';
   readonly sync: 'normal' | 'full';
   readonly maxHistoryBytes: number;
@@ -325,6 +331,18 @@ function readConfigFile(dataDir: string): Record<string, unknown> {
   throw badSetting(path, 'must hold one JSON object');
 }
 
+/** The key of config.json that is no setting: no flag and no variable can hold it. */
+const PROFILES = 'profiles';
+
+function readProfiles(file: unknown, shell: string): ReadonlyMap<string, Profile> {
+  try {
+    return parseProfiles(file, shell);
+  } catch (error) {
+    if (error instanceof ProfilesError) throw badSetting(`config.json: ${error.path}`, error.message);
+    throw error;
+  }
+}
+
 /** Variables that belong to us, to the package managers that started us, or to the terminal we were started in. */
 const NOT_FOR_CHILDREN =
   /^(COTG_|MAX_SESSION_HISTORY_MB$|npm_|pnpm_|PNPM_|TURBO_|NODE_OPTIONS$|NODE_ENV$|INIT_CWD$|TMUX|STY$|TERM_PROGRAM|VTE_VERSION$|WINDOWID$|COLUMNS$|LINES$)/;
@@ -343,7 +361,7 @@ export function loadConfig(
   const env = options.env ?? process.env;
   const flags = options.flags ?? {};
   const dataDir = dataDirPath(flags, env);
-  const file = readConfigFile(dataDir);
+  const { [PROFILES]: profilesFile, ...file } = readConfigFile(dataDir);
   for (const name of Object.keys(file)) {
     if (!(name in SETTINGS)) throw badSetting(`config.json: ${name}`, 'is not a setting');
     if (name === 'COTG_DATA_DIR')
@@ -389,12 +407,16 @@ export function loadConfig(
   const childEnv = childEnvironment(env);
   const findOnPath = options.findOnPath ?? (() => false);
   const shell = env['SHELL'];
-  const defaultCommand = findOnPath('claude', childEnv['PATH'] ?? '') ? ['claude'] : [shell && isAbsolute(shell) ? shell : '/bin/sh'];
+  const profiles = readProfiles(profilesFile, shell && isAbsolute(shell) ? shell : '/bin/sh');
+  const defaultProfile = findOnPath('claude', childEnv['PATH'] ?? '') ? CLAUDE : SHELL;
+  const command = read('COTG_COMMAND');
   return {
     host,
     port: required('COTG_PORT'),
     dataDir,
-    command: read('COTG_COMMAND') ?? defaultCommand,
+    command: command ?? profiles.get(defaultProfile)?.command ?? [],
+    profiles,
+    defaultProfile: command ? null : defaultProfile,
     persistence: required('COTG_PERSISTENCE'),
     sync: required('COTG_SYNC'),
     maxHistoryBytes: required('MAX_SESSION_HISTORY_MB') * MIB,

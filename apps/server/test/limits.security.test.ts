@@ -35,7 +35,7 @@ const services = {
     attach: (request: unknown, _caller: Caller, _backlog: unknown, signal: AbortSignal) => endless(request, signal),
     ack: () => undefined,
   },
-} as unknown as { sessions: never; output: never; scripting: never; system: never; pairing: never; devices: never };
+} as unknown as { sessions: never; output: never; scripting: never; profiles: never; system: never; pairing: never; devices: never };
 
 async function serve(options: { gate?: Gate; device?: Allowance; opened?: OpenThings['opened'] } = {}) {
   const lines: string[] = [];

@@ -26,6 +26,7 @@ const INPUTS: Readonly<Record<string, unknown>> = {
   'session.input': { ...viewer, n: 1, data: 'x' },
   'session.ack': { ...viewer, offset: 0 },
   'session.screen': { sessionId },
+  'profile.list': undefined,
   'session.detachOthers': { sessionId },
   'session.waitFor': { sessionId, exit: true },
   'session.history': { sessionId },
@@ -92,7 +93,7 @@ async function serveFailing(how: 'throws' | 'rejects') {
   };
   const gate: Gate = { check: () => ({ kind: 'known', caller: OWNER }) };
   const devices = { opened: () => () => undefined, seen: () => undefined };
-  const context = { sessions: port, output: port, scripting: port, system: port, pairing: port, devices: port };
+  const context = { sessions: port, output: port, scripting: port, profiles: port, system: port, pairing: port, devices: port };
   http.ready({
     gate,
     cookies: cookieNamesFor('test', false),

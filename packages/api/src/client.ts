@@ -29,4 +29,5 @@ export type { Screen } from './schema/screen.ts';
 export type { AuditEntry, Device, DeviceRole, Me, PairingLink, PairingStatus, PairWaiting } from './schema/device.ts';
 export type { HistoryPage } from './schema/history.ts';
 export type { WaitFor, WaitResult } from './schema/wait.ts';
+export type { Profile } from './schema/profile.ts';
 export type { Status } from './schema/status.ts';

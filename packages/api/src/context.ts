@@ -5,6 +5,7 @@ import type { ConnectionLimits } from './ports/limits.ts';
 import type { OutputPort, Backlog } from './ports/output.ts';
 import type { PairingPort } from './ports/pairing.ts';
 import type { ScriptingPort } from './ports/scripting.ts';
+import type { ProfilesPort } from './ports/profiles.ts';
 import type { SessionsPort } from './ports/sessions.ts';
 import type { SystemPort } from './ports/system.ts';
 
@@ -13,6 +14,7 @@ export interface ApiContext {
   readonly sessions: SessionsPort;
   readonly output: OutputPort;
   readonly scripting: ScriptingPort;
+  readonly profiles: ProfilesPort;
   readonly system: SystemPort;
   readonly pairing: PairingPort;
   readonly devices: DevicesPort;

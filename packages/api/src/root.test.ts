@@ -49,6 +49,7 @@ const RIGHTS: Readonly<Record<string, string>> = {
   'session.detachOthers': 'type',
   'session.waitFor': 'watch',
   'session.history': 'watch',
+  'profile.list': 'watch',
   'system.backup': 'admin',
   'system.importLegacy': 'admin',
   'system.verify': 'admin',

@@ -26,6 +26,7 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'cotg new                  # what COTG_COMMAND says, in this folder',
     'cotg new --name build -- make -j4',
     'cotg new --detach -- sleep 1000',
+    'cotg new --profile claude',
   ],
   attach: ['cotg attach 1c1bd1d8', 'cotg attach 1c1bd1d8; echo "it ended with $?"'],
   logs: ['cotg logs', 'cotg logs -n 500', 'cotg logs --follow', "cotg logs --json | jq 'select(.level >= 40)'"],

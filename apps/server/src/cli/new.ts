@@ -1,4 +1,5 @@
 // `cotg new [-- command …]`: starts a session in the caller's folder, and attaches to it on a terminal; else prints its id.
+import type { Client } from '@cotg/api/client';
 import { MAX_COLS, MAX_ROWS, MIN_COLS } from '@cotg/screen';
 import type { Flags } from '../config.ts';
 import { EXIT } from '../errors.ts';
@@ -9,6 +10,7 @@ export interface NewOptions {
   readonly json?: boolean;
   readonly detach?: boolean;
   readonly name?: string;
+  readonly profile?: string;
   readonly cwd?: string;
 }
 
@@ -17,7 +19,8 @@ export async function newSession(flags: Flags, command: readonly string[], optio
   const { session, url } = await withServer(flags, async (api, { info }) => ({
     session: await api.session.create.mutate({
       ...(command.length > 0 ? { command: [...command] } : {}),
-      cwd: options.cwd ?? process.cwd(),
+      ...(options.profile === undefined ? {} : { profile: options.profile }),
+      ...(await folderOf(api, options)),
       ...(options.name === undefined ? {} : { name: options.name }),
       // It begins in the size that it will have.
       ...(attaches ? gridOf(process.stdout) : {}),
@@ -38,4 +41,12 @@ export async function newSession(flags: Flags, command: readonly string[], optio
 /** Nothing where a terminal does not tell it, or tells what no session can have. */
 function gridOf({ columns, rows }: { readonly columns: number; readonly rows: number }): { cols?: number; rows?: number } {
   return columns >= MIN_COLS && rows >= 1 && columns <= MAX_COLS && rows <= MAX_ROWS ? { cols: columns, rows } : {};
+}
+
+/** The caller's own, unless one is named here or in the profile. */
+async function folderOf(api: Client['api'], { cwd, profile: name }: NewOptions): Promise<{ cwd?: string }> {
+  if (cwd !== undefined) return { cwd };
+  const profiles = name === undefined ? [] : await api.profile.list.query();
+  const hasOwn = profiles.some((profile) => profile.name === name && profile.cwd !== null);
+  return hasOwn ? {} : { cwd: process.cwd() };
 }

@@ -188,6 +188,7 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
   withJson(command('new', 'start a session in this folder and attach to it; without a terminal print its id'))
     .argument('[command...]', 'program and arguments, after --')
     .option('--name <name>', 'a name for the list')
+    .option('--profile <name>', 'instead of a program: claude, shell, or one of your own in config.json')
     .option('--cwd <folder>', 'folder to start in')
     .option('--detach', 'do not attach, print its id')
     .action(async (words: string[], options: Record<string, unknown>) => {

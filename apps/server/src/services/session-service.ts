@@ -9,6 +9,7 @@ import type { HostSession } from '@cotg/pty/client';
 import type { Catalog } from '@cotg/db/catalog';
 import type { ScreenFact } from '@cotg/screen';
 import { messageOf } from '../errors.ts';
+import { commandOf, environmentOf } from '../profiles.ts';
 import { DeadGrace } from '../lifecycle/dead-grace.ts';
 import type { SweptSessions } from '../lifecycle/sweeper.ts';
 import type { Logger } from '../log.ts';
@@ -17,6 +18,7 @@ import { Broadcast } from './broadcast.ts';
 import type { Audit } from './audit.ts';
 import { cleanLabel } from './clean-label.ts';
 import type { HostLink } from './host-link.ts';
+import type { ProfileService } from './profile-service.ts';
 import { SessionPlaces } from './session-places.ts';
 import { byActivity, isAlive, viewOf } from './session-view.ts';
 
@@ -40,6 +42,7 @@ export interface SessionServiceOptions {
   readonly catalog: Catalog;
   readonly audit: Audit;
   readonly defaultCommand: readonly string[];
+  readonly profiles: ProfileService;
   readonly childEnv: Readonly<Record<string, string>>;
   readonly maxHistoryBytes: number;
   readonly idleTimeoutMs: number;
@@ -56,6 +59,8 @@ export interface SessionServiceOptions {
 export class SessionService implements SessionsPort, SweptSessions {
   readonly #options: SessionServiceOptions;
   readonly #names = new Map<string, string>();
+  /** Which profile each was started from. */
+  readonly #profiles = new Map<string, string>();
   readonly #titles = new Map<string, string>();
   readonly #previews = new Map<string, readonly string[]>();
   readonly #attention = new Set<string>();
@@ -103,8 +108,9 @@ export class SessionService implements SessionsPort, SweptSessions {
 
   static async open(options: SessionServiceOptions): Promise<SessionService> {
     const service = new SessionService(options);
-    for (const { sessionId, name, pinned, endSeenAt } of await options.catalog.sessions.list()) {
+    for (const { sessionId, name, profile, pinned, endSeenAt } of await options.catalog.sessions.list()) {
       if (name !== null) service.#names.set(sessionId, name);
+      if (profile !== null) service.#profiles.set(sessionId, profile);
       if (pinned) service.#pinned.add(sessionId);
       if (endSeenAt !== null) service.#endSeen.set(sessionId, endSeenAt);
     }
@@ -123,29 +129,34 @@ export class SessionService implements SessionsPort, SweptSessions {
   async create(request: CreateSession, caller: Caller): Promise<Session> {
     // An environment of its own would make another program of the default one: PATH says which is found.
     if ((request.command || request.env) && !may(caller, 'admin')) {
-      throw new ApiError('FORBIDDEN', 'This device may only start the default program.');
+      throw new ApiError('FORBIDDEN', 'This device may only start profiles.');
     }
-    if (request.profile !== undefined) throw new ApiError('BAD_INPUT', `There is no profile named ${request.profile}.`);
+    const profile = this.#options.profiles.chosen(request, caller);
     for (const name of Object.keys(request.env ?? {})) {
       if (FORBIDDEN_ENV.test(name)) throw new ApiError('BAD_INPUT', `${name} may not be set from outside.`);
     }
-    const cwd = request.cwd ?? homedir();
+    const cwd = request.cwd ?? profile?.cwd ?? homedir();
     if (!isAbsolute(cwd)) throw new ApiError('BAD_INPUT', 'cwd must be an absolute folder.');
     const name = request.name === undefined || request.name === '' ? null : cleanName(request.name);
-    const idleTimeoutMs = request.idleTimeout === undefined ? this.#options.idleTimeoutMs : durationMs(request.idleTimeout);
+    const usualIdleMs = profile?.idleTimeoutMs ?? this.#options.idleTimeoutMs;
+    const idleTimeoutMs = request.idleTimeout === undefined ? usualIdleMs : durationMs(request.idleTimeout);
 
     const sessionId = randomUUID();
     using _place = await this.#places.take(sessionId);
     const created = await this.#options.host.request('create', {
       sessionId,
-      command: request.command ?? this.#options.defaultCommand,
+      command: request.command ?? (profile ? commandOf(profile, sessionId) : this.#options.defaultCommand),
       cwd,
-      env: { ...this.#options.childEnv, ...request.env, COTG_SESSION_ID: sessionId },
+      env: { ...this.#options.childEnv, ...(profile ? environmentOf(profile) : {}), ...request.env, COTG_SESSION_ID: sessionId },
       cols: request.cols ?? DEFAULT_COLS,
       rows: request.rows ?? DEFAULT_ROWS,
-      maxHistoryBytes: request.maxHistoryBytes ?? this.#options.maxHistoryBytes,
+      maxHistoryBytes: request.maxHistoryBytes ?? profile?.maxHistoryBytes ?? this.#options.maxHistoryBytes,
       idleTimeoutMs,
     });
+    if (profile) {
+      this.#profiles.set(sessionId, profile.name);
+      await this.#store(this.#options.catalog.sessions.setProfile(sessionId, profile.name));
+    }
     if (name !== null) {
       this.#names.set(sessionId, name);
       await this.#store(this.#options.catalog.sessions.setName(sessionId, name));
@@ -184,9 +195,11 @@ export class SessionService implements SessionsPort, SweptSessions {
 
   async restart(id: string, caller: Caller): Promise<Session> {
     using _place = await this.#places.take(id);
+    const { command, env } = this.#options.profiles.again(await this.#find(id), this.#profiles.get(id));
     const { reply } = await this.#options.host.request('restart', {
       sessionId: id,
-      env: { ...this.#options.childEnv, COTG_SESSION_ID: id },
+      ...(command ? { command } : {}),
+      env: { ...this.#options.childEnv, ...env, COTG_SESSION_ID: id },
       note: `started again by ${caller.kind === 'owner' ? 'the owner' : 'a device'}`,
     });
     await this.#audit(caller, 'session.restart', id);
@@ -211,6 +224,7 @@ export class SessionService implements SessionsPort, SweptSessions {
   async #remove(id: string): Promise<void> {
     await this.#options.host.request('remove', { sessionId: id });
     this.#names.delete(id);
+    this.#profiles.delete(id);
     // It is gone, whatever the catalog can store: a row without a session is never looked at.
     await this.#store(this.#options.catalog.sessions.remove(id));
   }
@@ -344,7 +358,7 @@ export class SessionService implements SessionsPort, SweptSessions {
   #view(session: HostSession): Session {
     return viewOf(session, {
       name: this.#names.get(session.id) ?? null,
-      profile: null,
+      profile: this.#profiles.get(session.id) ?? null,
       terminalTitle: (this.#titles.get(session.id) ?? this.#options.screens.storedTitle(session.id)) || null,
       attention: this.#attention.has(session.id),
       viewers: this.#options.viewersOf(session.id),

@@ -72,8 +72,8 @@ export const createSession = z
       .max(MAX_ARGUMENTS)
       .refine(([program = '']) => program !== '' && program[0] !== '-', 'must begin with a program')
       .optional()
-      .describe('Argument vector; default: the COTG_COMMAND setting. Never a shell line.'),
-    profile: z.string().max(64).optional(),
+      .describe('Argument vector; default: the COTG_COMMAND setting, else a profile. Never a shell line; needs “admin”.'),
+    profile: z.string().max(64).optional().describe('Name of a profile, instead of a command; see `profile.list`.'),
     cwd: z
       .string()
       .min(1)

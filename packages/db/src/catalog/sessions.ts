@@ -22,7 +22,7 @@ export type CatalogSessions = ReturnType<typeof makeSessions>;
 
 export function makeSessions(db: Kysely<CatalogSchema>, now: () => number) {
   /** A session the catalog has not met (made by another client of the host) gets its row with its first fact. */
-  async function put(sessionId: string, change: Partial<Pick<SessionTable, 'name' | 'pinned'>>): Promise<void> {
+  async function put(sessionId: string, change: Partial<Pick<SessionTable, 'name' | 'pinned' | 'profile'>>): Promise<void> {
     await db
       .insertInto('session')
       .values({ session_id: sessionId, name: null, pinned: 0, profile: null, created_at: now(), end_seen_at: null, ...change })
@@ -53,6 +53,10 @@ export function makeSessions(db: Kysely<CatalogSchema>, now: () => number) {
 
     async setName(sessionId: string, name: string | null): Promise<void> {
       await put(sessionId, { name });
+    },
+
+    async setProfile(sessionId: string, profile: string): Promise<void> {
+      await put(sessionId, { profile });
     },
 
     async setPinned(sessionId: string, pinned: boolean): Promise<void> {

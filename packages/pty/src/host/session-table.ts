@@ -55,11 +55,17 @@ export class SessionTable {
    * The next run of an ended session: the same program, folder and size. Throws UNKNOWN_SESSION, SESSION_ALIVE, TOO_MANY_SESSIONS,
    * CWD_NOT_FOUND, COMMAND_NOT_FOUND, STORAGE_FAILED (nothing has changed), SPAWN_FAILED.
    */
-  restart(request: { readonly sessionId: SessionId; readonly env: Readonly<Record<string, string>>; readonly note: string }): HostSession {
+  restart(request: {
+    readonly sessionId: SessionId;
+    readonly command?: readonly string[];
+    readonly env: Readonly<Record<string, string>>;
+    readonly note: string;
+  }): HostSession {
     const { limits } = this.#parts;
     const { sessionId: id, env, note } = request;
     const before = this.find(id);
-    const { command, cwd, cols, rows, maxHistoryBytes, idleTimeoutMs, state } = this.view(id);
+    const { command: first, cwd, cols, rows, maxHistoryBytes, idleTimeoutMs, state } = this.view(id);
+    const command = request.command ?? first;
     if (state === 'starting' || state === 'running') throw new HostRequestError('SESSION_ALIVE', 'the program still runs');
     if (this.aliveCount >= limits.sessions) {
       throw new HostRequestError('TOO_MANY_SESSIONS', `${limits.sessions} sessions run already`, { hint: 'End one first.' });

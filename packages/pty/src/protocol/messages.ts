@@ -142,6 +142,8 @@ export type Request =
       readonly type: 'restart';
       readonly id: number;
       readonly sessionId: SessionId;
+      /** For this run only, when it goes on with what the last one began; default, and what the session is said to run: that of its first run. */
+      readonly command?: readonly string[];
       readonly env: Readonly<Record<string, string>>;
       readonly note: string;
     }

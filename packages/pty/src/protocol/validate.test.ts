@@ -24,6 +24,8 @@ const valid: readonly Request[] = [
   { type: 'lastInput', id: 3, sessionId, viewerId: sessionId },
   { type: 'resize', id: 4, sessionId, cols: 1, rows: 1000 },
   { type: 'kill', id: 5, sessionId, reason: 'user' },
+  { type: 'restart', id: 6, sessionId, env: {}, note: 'again' },
+  { type: 'restart', id: 6, sessionId, command: ['sh', '-c', 'exit'], env: {}, note: 'again' },
   { type: 'remove', id: 6, sessionId },
   { type: 'update', id: 7, sessionId },
   { type: 'update', id: 7, sessionId, maxHistoryBytes: 5, idleTimeoutMs: 0 },

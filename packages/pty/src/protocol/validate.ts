@@ -128,7 +128,7 @@ const FIELDS: { readonly [T in RequestType]: FieldsOf<T> } = {
   lastInput: { sessionId, viewerId: field(viewer) },
   resize: { sessionId, cols: field(integer(1, MAX_COLS)), rows: field(integer(1, MAX_ROWS)) },
   kill: { sessionId, reason: field(oneOf('user', 'idle', 'limit')) },
-  restart: { sessionId, env: field(environment), note: field(text(MAX_SHORT_TEXT)) },
+  restart: { sessionId, command: optional(argv), env: field(environment), note: field(text(MAX_SHORT_TEXT)) },
   viewers: { sessionId, viewers: field(integer(0, MAX_VIEWERS)) },
   remove: { sessionId },
   update: { sessionId, maxHistoryBytes: optional(historyLimit), idleTimeoutMs: optional(idleTimeout) },
