@@ -7,6 +7,7 @@ import type { TestSpecification } from 'vitest/node';
 /** A minute and more, mostly waiting: begun first, so that no worker is alone with one of them at the end. */
 const LONG = [
   'soak.test.ts',
+  'attach.integration.test.ts',
   'stream.integration.test.ts',
   'startup.integration.test.ts',
   'link.fault.test.ts',
@@ -18,6 +19,8 @@ const LONG = [
   'screen.integration.test.ts',
   'edges.fault.test.ts',
   'fuzz.test.ts',
+  'operations.integration.test.ts',
+  'pack.test.ts',
 ];
 
 class LongFirst extends BaseSequencer {

@@ -85,6 +85,8 @@ export class SessionViewer {
     this.#xterm = new headless.Terminal({ ...options.wish(), scrollback: SCROLLBACK_LINES, allowProposedApi: true, logLevel: 'off' });
     this.#xterm.loadAddon(new unicode11.Unicode11Addon());
     this.#xterm.unicode.activeVersion = '11';
+    // It takes its size in turn, behind what was written before: whoever paints looks then, though nothing may be printed any more.
+    this.#xterm.onResize(() => options.onFacts());
     this.#swallowed = swallowQueries(this.#xterm);
     this.#screen = makeLiveScreen(this.#xterm);
     this.#queue = new InputQueue({
