@@ -4,20 +4,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { runCli } from '../src/cli/run.ts';
-import type { CliIo } from '../src/cli/io.ts';
-
-async function cotg(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  let [out, err] = ['', ''];
-  const io: CliIo = {
-    out: (line) => void (out += `${line}\n`),
-    err: (line) => void (err += `${line}\n`),
-    isTerminal: false,
-    ask: () => Promise.resolve(undefined),
-  };
-  const code = await runCli(args, io);
-  return { code, out, err };
-}
+import { cotg, everyCommand } from './support/every-command.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'cotg-completion-'));
 async function scriptFile(shell: string): Promise<string> {
@@ -36,17 +23,6 @@ function offered(script: string, words: readonly string[]): string[] {
   return stdout.split('\n').filter((word) => word !== '');
 }
 
-/** Every command, by its words, as --help of the one above it lists them. */
-async function commands(path: readonly string[] = []): Promise<string[][]> {
-  const { out } = await cotg(...path, '--help');
-  const [, list = ''] = out.split('\nCommands:\n');
-  const names = [...(list.split('\n\n')[0] ?? '').matchAll(/^ {2}([a-z][a-z-]*)/gm)]
-    .map((match) => match[1] ?? '')
-    .filter((name) => name !== 'help');
-  const below = await Promise.all(names.map((name) => commands([...path, name])));
-  return [[...path], ...below.flat()];
-}
-
 test('bash completes commands, their commands, flags and choices', async () => {
   const script = await scriptFile('bash');
   expect(offered(script, ['cotg', 'att'])).toEqual(['attach']);
@@ -62,12 +38,12 @@ test('bash completes commands, their commands, flags and choices', async () => {
   expect(offered(script, ['cotg', 'export', '1234', '--output', 'a-fi'])).toEqual(['a-file.tar']);
   // Behind -- it is another program's command line.
   expect(offered(script, ['cotg', 'new', '--', 'l'])).toEqual([]);
-  const all = await commands();
+  const all = await everyCommand();
   expect(offered(script, ['cotg', ''])).toEqual(expect.arrayContaining(all.filter(({ length }) => length === 1).flat()));
 });
 
 test('every command has its words in each shell’s script, and the scripts are whole where the shell is there to say so', async () => {
-  const all = await commands();
+  const all = await everyCommand();
   expect(all.length).toBeGreaterThan(25);
   for (const [shell, check] of [
     ['bash', ['-n']],
@@ -94,7 +70,7 @@ test('an unknown shell is refused with the names of those that are known', async
 });
 
 test('--help of every command shows examples that begin with it', async () => {
-  for (const path of await commands()) {
+  for (const path of await everyCommand()) {
     const { out, code } = await cotg(...path, '--help');
     expect(code).toBe(0);
     const [, examples = ''] = out.split('\nExamples:\n');

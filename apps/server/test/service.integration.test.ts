@@ -74,25 +74,25 @@ test('install and remove are idempotent; other settings start the server again',
   const unit = join(home, '.config', 'systemd', 'user', 'claude-on-the-go.service');
   const name = 'claude-on-the-go.service';
   const run = async (...args: string[]): Promise<string> => {
-    const { code, stdout, stderr } = await runCotg(['service', ...args], options);
+    const { code, stdout, stderr } = await runCotg(args, options);
     expect([code, stderr]).toEqual([0, '']);
     return stdout;
   };
   const installed = ['--user daemon-reload', `--user enable ${name}`, `--user is-active --quiet ${name}`];
-  expect(await run('install')).toContain('loginctl enable-linger');
+  expect(await run('service', 'install')).toContain('loginctl enable-linger');
   expect(systemctl.asked()).toEqual([...installed, `--user start ${name}`]);
   const first = readFileSync(unit, 'utf8');
   expect(first).toContain(`Environment="COTG_DATA_DIR=${options.dataDir}"`);
   expect(first).toContain(`Environment="PATH=${systemctl.path}"`);
-  await run('install');
+  await run('service', 'install');
   expect(systemctl.asked()).toEqual(installed);
   expect(readFileSync(unit, 'utf8')).toBe(first);
-  await run('install', '--port', '8123');
+  await run('service', 'install', '--port', '8123');
   expect(systemctl.asked()).toEqual([...installed, `--user restart ${name}`]);
-  await run('remove');
+  await run('service', 'remove');
   expect(systemctl.asked()).toEqual([`--user disable --now ${name}`, '--user daemon-reload']);
   expect(existsSync(unit)).toBe(false);
-  expect(await run('remove')).toContain('no service');
+  expect(await run('service', 'remove')).toContain('no service');
   expect(systemctl.asked()).toEqual([]);
 });
 
