@@ -274,6 +274,12 @@ test('a program that rings while nobody looks needs the person until they have l
   const waitFor = (file: string): string => `while [ ! -e ${file} ]; do sleep 0.1; done`;
   const script = `echo ready; ${waitFor(ring)}; printf '\\a'; ${waitFor(`${ring}-2`)}; printf '\\a\\033]2;a new title\\007'; exec cat\n`;
   const ringing = await startUnseen(script, '');
+  // Its first output is older than the other session: the list begins with the newest activity.
+  await eventually(
+    async () => ((await (await stage.server.api(`/api/sessions/${ringing}`)).json()) as { endOffset: number }).endOffset,
+    (endOffset) => endOffset > 0,
+    { what: 'it is ready' },
+  );
   const other = await startUnseen('exec cat\n', 'other');
   await letIn(page, stage);
   const ids = (): Promise<(string | null)[]> =>
