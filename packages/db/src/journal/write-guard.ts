@@ -61,8 +61,7 @@ export class WriteGuard {
   /** Before output is stored. Throws when nothing may be. */
   beforeCommit(): void {
     this.#suspectLog.require();
-    if (isDiskFull(this.#options.pauseCause())) this.#reuseLog();
-    if (this.#roomProblem() === null) return;
+    if (!isDiskFull(this.#options.pauseCause()) && this.#roomProblem() === null) return;
     // What is stored before a call returns does not wait until the log has been copied elsewhere.
     this.#reuseLog();
     const problem = this.#roomProblem();
